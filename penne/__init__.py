@@ -1,0 +1,78 @@
+"""penne: lazy expression graphs on NumPy, and recurrent networks as transducers.
+
+``from penne import *`` gives the names in ``__all__``; none shadows a Python built-in.
+"""
+
+from numpy import newaxis
+
+from . import functions, initializers, lm, ops, recurrent
+from .compute import compute_gradients, compute_value, compute_values
+from .differentiate import gradient
+from .functions import *  # noqa: F403  # functions.__all__ says what is public
+from .graph import (
+    Constant,
+    Expression,
+    Parameter,
+    constant,
+    parameter,
+)
+from .graph import (
+    op as op,
+)
+from .layers import Dropout, Layer, LayerNorm, training
+from .modules import Module
+from .ops import *  # noqa: F403  # ops.__all__ says what is public
+from .optimize import SGD, Adagrad, Adam, StochasticGradientDescent
+from .randomness import fixed_masks
+from .recurrent import (
+    GRU,
+    LSTM,
+    GatedRecurrentUnit,
+    LongShortTermMemory,
+    Map,
+    Simple,
+    Stack,
+    Transducer,
+)
+from .settings import caches as caches
+from .settings import default_dtype
+from .testing import check_gradients
+from .version import __version__ as __version__
+
+__all__ = [  # by theme, not by alphabet
+    *ops.__all__,
+    *functions.__all__,
+    "newaxis",
+    "Expression",
+    "Constant",
+    "Parameter",
+    "constant",
+    "parameter",
+    "compute_value",
+    "compute_values",
+    "compute_gradients",
+    "check_gradients",
+    "gradient",
+    "Module",
+    "Layer",
+    "LayerNorm",
+    "Dropout",
+    "training",
+    "fixed_masks",
+    "default_dtype",
+    "SGD",
+    "StochasticGradientDescent",
+    "Adagrad",
+    "Adam",
+    "Transducer",
+    "Map",
+    "Stack",
+    "Simple",
+    "LSTM",
+    "LongShortTermMemory",
+    "GRU",
+    "GatedRecurrentUnit",
+    "initializers",
+    "lm",
+    "recurrent",
+]

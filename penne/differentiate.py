@@ -1,0 +1,155 @@
+"""Reverse-mode differentiation: gradients of expressions are expressions.
+
+    gradient(loss, x):  d loss / d x,  of the shape and dtype of x
+
+The rules stand with the ops.  What they leave out is done here, once: sums over
+several uses, broadcasting undone, dtypes restored.  This module imports ``graph``
+(and through its tables, the ops).
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, overload
+
+import numpy as np
+
+from .graph import OPS, Constant, Expression, topological
+from .operators import NUMPY
+from .signature import Shape
+
+Gradients = dict[Expression, Expression]
+
+
+@overload
+def gradient(loss: Expression, wrt: Expression) -> Expression: ...
+@overload
+def gradient(loss: Expression, wrt: Sequence[Expression]) -> list[Expression]: ...
+def gradient(loss: Expression, wrt: Any) -> Any:
+    """The gradient of a scalar ``loss``: an expression for an expression, a list for
+    a list; zeros for what the loss does not reach.
+
+    Raises ValueError where ``loss`` is no scalar, and where it reaches an x only
+    through an op that is constant to gradients (a comparison, argmax, sign, an
+    integer); TypeError where an x has no floating dtype.
+
+    >>> from penne import compute_value, parameter
+    >>> x = parameter([3.0])
+    >>> compute_value(gradient((x**2)[0], x))
+    array([6.], dtype=float32)
+    """
+    targets = [wrt] if isinstance(wrt, Expression) else list(wrt)
+    for x in targets:
+        if not x.floating:
+            raise TypeError(f"gradient: {x!r} has no gradient, its dtype is {x.dtype}")
+    found = differentiate(loss, targets)
+    result = [
+        found[x] if x in found else Constant(np.zeros(x.shape, x.dtype))
+        for x in targets
+    ]
+    return result[0] if isinstance(wrt, Expression) else result
+
+
+def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
+    """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
+    if loss.shape != () or not loss.floating:
+        raise ValueError(
+            f"gradient: the loss must be a scalar of floating dtype, got {loss!r}; "
+            "write asum(loss)"
+        )
+    order = topological([loss])
+    active = _depending(order, wrt)
+    pending = {loss: Pending(loss)}
+    pending[loss].receive(Constant(np.ones((), loss.dtype)))
+    targets, found = set(wrt), {}
+    for y in reversed(order):
+        if y not in pending or y not in active:
+            continue
+        g = pending.pop(y).total()
+        if y in targets:
+            found[y] = g
+        if y.op is None or y.op.gradient is None:
+            continue
+        for x, part in zip(y.args, y.op.gradient(g, y, *y.args, **y.params)):
+            if part is not None and x in active and x.floating:
+                if x not in pending:
+                    pending[x] = Pending(x)
+                pending[x].receive(part)
+    for x in targets - found.keys():
+        _check_reached(loss, x, order)
+    return found
+
+
+def _check_reached(loss: Expression, x: Expression, order: list[Expression]) -> None:
+    """ValueError where ``loss`` reaches x, but only through constants to gradients."""
+    active = _depending(order, [x])
+    stack = [loss] if loss in active and loss is not x else []
+    seen = set(stack)
+    while stack:
+        y = stack.pop()
+        assert y.op is not None
+        if y.op.gradient is None or not y.floating:
+            raise ValueError(
+                f"gradient: the loss reaches {x!r} only through {y.op.name}, which is "
+                "constant to gradients; write detach(x) if that is meant"
+            )
+        if y.op.name != "detach":
+            stack.extend(a for a in y.args if a in active and a not in seen)
+            seen.update(y.args)
+
+
+def _depending(
+    order: Sequence[Expression], wrt: Sequence[Expression]
+) -> set[Expression]:
+    active = set(wrt)
+    for x in order:
+        if not active.isdisjoint(x.args):
+            active.add(x)
+    return active
+
+
+class Pending:
+    """The terms of a gradient received so far, summed as far as they can be."""
+
+    __slots__ = ("of", "sums", "terms")
+
+    def __init__(self, of: Expression):
+        self.of = of
+        self.sums: dict[Shape, Expression] = {}
+        self.terms: dict[tuple[Any, int], list[Expression]] = {}
+
+    def receive(self, part: Expression) -> None:
+        """Add a term: at once, or, where its op knows a better sum, at the end."""
+        if part.op is not None and part.op.total and part.shape == self.of.shape:
+            self.terms.setdefault((part.op.total, len(part.args)), []).append(part)
+        else:
+            self._add(part)
+
+    def total(self) -> Expression:
+        """The sum of all terms, with the shape and dtype of what it belongs to."""
+        for (total, _), terms in self.terms.items():
+            merged = total(terms) if len(terms) > 1 else None
+            for part in terms if merged is None else [merged]:
+                self._add(part)
+        return reduce(OPS["add"], [_fit(s, self.of) for s in self.sums.values()])
+
+    def _add(self, part: Expression) -> None:
+        before = self.sums.get(part.shape)
+        self.sums[part.shape] = part if before is None else before + part
+
+
+def _fit(part: Expression, of: Expression) -> Expression:
+    """``part`` with the shape and dtype of ``of``: broadcasting is undone."""
+    shape = of.shape
+    if part.shape != shape:
+        extra = part.ndim - len(shape)
+        if extra > 0:
+            part = OPS["asum"](part, axis=tuple(range(extra)))
+        pairs = enumerate(zip(part.shape[::-1], shape[::-1]), 1)
+        wide = tuple(-k for k, (n, m) in pairs if m == 1 != n)
+        if wide:
+            part = OPS["asum"](part, axis=wide, keepdims=True)
+        if part.shape != shape:
+            part = NUMPY["broadcast_to"](part, shape)
+    if part.dtype != of.dtype:
+        part = OPS["astype"](part, dtype=of.dtype)
+    return part

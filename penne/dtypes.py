@@ -1,0 +1,80 @@
+"""Shapes and dtypes of expressions, and the rules by which dtypes meet.
+
+A floating expression is STRONG when it depends on a parameter and WEAK when it does
+not.  Where both meet the strong dtype wins, so that one float64 constant does not
+turn a float32 network into float64; among themselves NumPy's rule holds.  A number
+written in Python (NUMBER) adopts the dtype of what it meets.
+
+This module imports ``settings``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .settings import Cache
+from .signature import Shape
+
+NUMBER, WEAK, STRONG = 0, 1, 2
+INDEX = np.dtype(np.intp)
+Rule = Callable[[list[np.dtype[Any]], Mapping[str, Any]], np.dtype[Any]]
+_types = Cache("array types", 1 << 16)
+
+
+class ArrayType:
+    """Shape, dtype and strength of an expression; equal ones are one object.
+
+    A floating expression is STRONG when it depends on a parameter and WEAK when it
+    does not; where both meet, the strong dtype wins.
+    """
+
+    __slots__ = ("shape", "dtype", "strength")
+    shape: Shape
+    dtype: np.dtype[Any]
+    strength: int
+
+    def __new__(cls, shape: Shape, dtype: np.dtype[Any], strength: int) -> "ArrayType":
+        """The one object for this shape, dtype and strength."""
+        key = shape, dtype, strength
+        found: ArrayType | None = _types.get(key)
+        if found is None:
+            found = _types[key] = object.__new__(cls)
+            found.shape, found.dtype, found.strength = key
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayType, (self.shape, self.dtype, self.strength)
+
+
+def promoted_dtype(dtypes: list[np.dtype[Any]], params: Any) -> np.dtype[Any]:
+    """The dtype rule of arithmetic."""
+    return np.result_type(*dtypes)
+
+
+def floating_dtype(dtypes: list[np.dtype[Any]], params: Any) -> np.dtype[Any]:
+    """The dtype rule of exp and kin: integers are cast to float64 before."""
+    return np.result_type(*dtypes)
+
+
+def first_dtype(dtypes: list[np.dtype[Any]], params: Any) -> np.dtype[Any]:
+    """The dtype rule of indexing and kin: that of the first argument."""
+    return dtypes[0]
+
+
+def common_dtype(
+    operands: Sequence[Any], floating: bool = False
+) -> tuple[np.dtype[Any], bool]:
+    """Where ``operands`` (types, or numbers written in Python) meet; and whether the
+    others must be cast to it: strong ones win, else NumPy's rule holds."""
+    types = [x for x in operands if isinstance(x, ArrayType)]
+    strong = [x.dtype for x in types if x.strength == STRONG and x.dtype.kind == "f"]
+    if strong:
+        return np.result_type(*strong), True
+    arrays = [x.dtype for x in types if x.strength > NUMBER]
+    numbers = [x.dtype.type(0).item() for x in types if x.strength == NUMBER]
+    numbers += [x for x in operands if not isinstance(x, ArrayType)]
+    dtype = np.result_type(*arrays, *numbers) if arrays or numbers else INDEX
+    if floating and dtype.kind != "f":
+        return np.dtype(np.float64), True
+    return dtype, False

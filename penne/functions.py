@@ -1,0 +1,131 @@
+"""What is composed of ops and needs no gradient of its own: losses, softmax, norms.
+
+Every function takes expressions, arrays or numbers, works on batches (leading axes),
+and gives an expression.  This module imports ``ops``.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .graph import Constant, Expression, constant
+from .operators import NUMPY
+from .ops import (
+    asum,
+    clip,
+    equal,
+    exp,
+    log,
+    logsumexp,
+    mean,
+    multiply,
+    rectify,
+    softplus,
+    sqrt,
+    subtract,
+    var,
+    vecdot,
+    where,
+)
+
+__all__ = [
+    "binary_crossentropy",
+    "binary_crossentropy_with_logits",
+    "crossentropy",
+    "distance2",
+    "full",
+    "hardtanh",
+    "layer_norm",
+    "logsoftmax",
+    "ones",
+    "relu",
+    "softmax",
+    "zeros",
+]
+
+relu = rectify
+
+
+def zeros(shape: Any, dtype: Any = float) -> Expression:
+    """A constant of zeros."""
+    return Constant(np.zeros(shape, dtype))
+
+
+def ones(shape: Any, dtype: Any = float) -> Expression:
+    """A constant of ones."""
+    return Constant(np.ones(shape, dtype))
+
+
+def full(shape: Any, value: float, dtype: Any = None) -> Expression:
+    """A constant filled with ``value``."""
+    return Constant(np.full(shape, value, dtype))
+
+
+def hardtanh(x: Any) -> Expression:
+    """x kept within -1 and 1."""
+    return clip(x, -1.0, 1.0)
+
+
+def logsoftmax(x: Any, axis: int = -1) -> Expression:
+    """x - log(sum(exp(x))) along ``axis``: the logarithm of ``softmax``.
+
+    >>> from penne import compute_value
+    >>> compute_value(logsoftmax([1.0, 1.0])).round(4)
+    array([-0.6931, -0.6931])
+    """
+    return subtract(x, logsumexp(x, axis=axis, keepdims=True))
+
+
+def softmax(x: Any, axis: int = -1) -> Expression:
+    """exp(x) / sum(exp(x)) along ``axis``: positive, with sum 1."""
+    return exp(logsoftmax(x, axis))
+
+
+def layer_norm(
+    x: Any, gain: Any = None, bias: Any = None, axis: Any = -1, eps: float = 1e-5
+) -> Expression:
+    """gain * (x - mean(x)) / sqrt(var(x) + eps) + bias, along ``axis``.
+
+    Ba, Kiros and Hinton 2016, *Layer Normalization*, equations 2 and 4.
+    """
+    x = constant(x)
+    spread = sqrt(var(x, axis, keepdims=True) + eps)
+    y = (x - mean(x, axis, keepdims=True)) / spread
+    y = y if gain is None else y * gain
+    return y if bias is None else y + bias
+
+
+def crossentropy(logp: Any, correct: Any) -> Expression:
+    """-sum(correct * logp) over the last axis: nats of surprise at the distribution
+    ``correct`` for one who expected ``exp(logp)``.
+
+    >>> from penne import compute_value, one_hot
+    >>> compute_value(crossentropy([-1.0, -2.0], one_hot(1, 2)))
+    np.float64(2.0)
+    """
+    return -vecdot(logp, correct)
+
+
+def _xlogy(x: Any, y: Any) -> Expression:
+    """x * log(y), and 0 where x is 0."""
+    return multiply(x, log(where(equal(x, 0), 1.0, y)))
+
+
+def binary_crossentropy(p: Any, correct: Any) -> Expression:
+    """-correct * log(p) - (1 - correct) * log(1 - p), elementwise, on probabilities."""
+    return -_xlogy(correct, p) - _xlogy(subtract(1, correct), subtract(1, p))
+
+
+def binary_crossentropy_with_logits(x: Any, correct: Any) -> Expression:
+    """``binary_crossentropy(sigmoid(x), correct)``, exact for any x, elementwise:
+    softplus(x) - correct * x."""
+    return softplus(x) - multiply(correct, x)
+
+
+def distance2(x: Any, y: Any) -> Expression:
+    """The squared Euclidean distance sum((x - y)**2), over the last axis."""
+    away = subtract(x, y)
+    return asum(away * away, axis=-1) if away.ndim else away * away
+
+
+NUMPY.update(softmax=softmax, logsoftmax=logsoftmax, hardtanh=hardtanh)

@@ -1,0 +1,384 @@
+"""Expressions: immutable graphs of operations, built now and computed later.
+
+An ``Expression`` knows its op, its arguments, and, from the moment it is built, its
+shape and dtype; so a mistake is an error at the line that makes it.  An ``Op`` is a
+forward function on arrays with a shape signature and a gradient rule on expressions;
+``@op`` makes one from a plain NumPy function and enters it into ``OPS``.
+
+Leaves are ``Constant`` and ``Parameter``.  This module imports ``signature``,
+``dtypes``, ``operators`` and ``settings``.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from .dtypes import (
+    NUMBER,
+    STRONG,
+    WEAK,
+    ArrayType,
+    Rule,
+    common_dtype,
+    floating_dtype,
+    promoted_dtype,
+)
+from .operators import NUMPY, Operators
+from .settings import Cache, current_dtype
+from .signature import Shape, signature
+
+_NUMBERS = (bool, int, float)
+_serials = count()
+_built = Cache("shape checks", 1 << 16)
+_plans = Cache("calls to wrap or cast", 1 << 14)
+_numbers = Cache("numbers", 1 << 12)
+
+
+class Expression(Operators):
+    """A node of a graph.  Equality is identity; ``equal(x, y)`` compares values."""
+
+    __slots__ = ("op", "args", "params", "type", "serial", "__weakref__")
+
+    def __init__(
+        self,
+        op: "Op | None",
+        args: "tuple[Expression, ...]",
+        params: Mapping[str, Any],
+        type: ArrayType,
+    ):
+        self.op = op
+        self.args = args
+        self.params = params
+        self.type = type
+        self.serial = next(_serials)
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]  # read-only here
+        """Lengths of the axes."""
+        return self.type.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.type.shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Kind of the elements."""
+        return self.type.dtype
+
+    @property
+    def floating(self) -> bool:
+        """Whether a gradient can flow here."""
+        return self.type.dtype.kind == "f"
+
+    def __repr__(self) -> str:
+        return f"<{_text(self, 3)}: {self.shape} {self.dtype}>"
+
+    def __copy__(self) -> "Expression":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Expression":
+        for x in topological([self]):
+            if id(x) not in memo:
+                memo[id(x)] = x._with([memo[id(a)] for a in x.args])
+        return memo[id(self)]
+
+    def _with(self, args: "Sequence[Expression]") -> "Expression":
+        return Expression(self.op, tuple(args), self.params, self.type)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        order = topological([self])
+        place = {x: k for k, x in enumerate(order)}
+        flat = [
+            (x.op, [place[a] for a in x.args], x.params, x.type) if x.op else x
+            for x in order
+        ]
+        return _unflatten, (flat,)
+
+
+def _unflatten(flat: list[Any]) -> Expression:
+    nodes: list[Expression] = []
+    for item in flat:
+        if isinstance(item, tuple):
+            op, args, params, type = item
+            item = Expression(op, tuple(nodes[k] for k in args), params, type)
+        nodes.append(item)
+    return nodes[-1]
+
+
+def _text(x: Expression, depth: int) -> str:
+    if x.op is None:
+        return type(x).__name__.lower()
+    inside = ", ".join(_text(a, depth - 1) for a in x.args) if depth > 1 else "..."
+    return f"{x.op.name}({inside})"
+
+
+class Constant(Expression):
+    """A leaf that no gradient is asked of; ``value`` may be changed later."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: np.ndarray[Any, Any], strength: int = WEAK):
+        super().__init__(None, (), {}, ArrayType(value.shape, value.dtype, strength))
+        self._value = value
+
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """The array.  Another of the same shape may be assigned: a constant then
+        holds that one, a parameter copies it into its own."""
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        array = np.asarray(value, dtype=self.dtype)
+        if array.shape != self.shape:
+            name = type(self).__name__.lower()
+            raise ValueError(f"{name}: shape {self.shape} is fixed, got {array.shape}")
+        self._assign(array)
+
+    def _assign(self, array: np.ndarray[Any, Any]) -> None:
+        self._value = array
+
+    def _with(self, args: Sequence[Expression]) -> Expression:
+        return type(self)(self._value.copy(), self.type.strength)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._value, self.type.strength)
+
+
+class Parameter(Constant):
+    """A leaf that is learnt: it owns its array, which ``value = a`` writes into."""
+
+    __slots__ = ()
+
+    def __init__(self, value: np.ndarray[Any, Any], strength: int = STRONG):
+        super().__init__(value, STRONG)
+
+    def _assign(self, array: np.ndarray[Any, Any]) -> None:
+        self._value[...] = array
+
+
+def constant(value: Any) -> Expression:
+    """A constant expression of an array, a number or a nested list of numbers.
+
+    Keeps the array itself, not a copy: a change in place is seen by the next
+    evaluation.  Raises TypeError for what is no array of real numbers.
+    """
+    return value if isinstance(value, Expression) else Constant(_array(value))
+
+
+def parameter(value: Any) -> Parameter:
+    """A parameter with a copy of ``value``; numbers that are not floating get
+    the default dtype (see ``default_dtype``)."""
+    array = np.array(value.value if isinstance(value, Constant) else value)
+    floating = array.dtype.kind == "f" and isinstance(value, (np.ndarray, np.generic))
+    return Parameter(_array(array).astype(array.dtype if floating else current_dtype()))
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        kind = type(value).__name__
+        raise TypeError(f"constant: {kind} is no array of real numbers ({array.dtype})")
+    return array
+
+
+def literal(value: float, dtype: np.dtype[Any]) -> Expression:
+    """A number as a leaf; equal literals are shared, so cannot be written to."""
+    key = (dtype, value or repr(value))
+    found: Expression | None = _numbers.get(key)
+    if found is None:
+        array = np.array(value, dtype)
+        array.flags.writeable = False
+        found = _numbers[key] = Constant(array, NUMBER)
+    return found
+
+
+def topological(
+    roots: Iterable[Expression], known: Mapping[Expression, Any] | None = None
+) -> list[Expression]:
+    """Everything that ``roots`` need and ``known`` lacks, arguments first.
+
+    The order is that of creation: an argument is always older than what uses it.
+    """
+    stack = list(roots)
+    seen: set[Expression] = set()
+    known = {} if known is None else known
+    while stack:
+        x = stack.pop()
+        if x not in seen and x not in known:
+            seen.add(x)
+            stack.extend(x.args)
+    return sorted(seen, key=_serial)
+
+
+_serial = attrgetter("serial")
+_type = attrgetter("type")
+
+
+# --- ops ------------------------------------------------------------------------------
+
+OPS: "dict[str, Op]" = {}
+
+
+class Op:
+    """A primitive: ``forward`` on arrays, ``signature`` on shapes, ``gradient``.
+
+    ``forward(*arrays, **params)`` obeys the law of leading axes.  ``gradient(g, y,
+    *args, **params)`` gives an expression or None for each argument; an op without
+    it is constant to gradients.  ``total(terms)`` may give one expression equal to
+    the sum of several applications of this op.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        signature: str | Callable[..., str],
+        gradient: Callable[..., Any] | None = None,
+        dtype: Rule = promoted_dtype,
+        meet: slice = slice(None),
+        normalize: Callable[..., dict[str, Any]] = lambda name, shapes, params: params,
+        total: Callable[..., Expression | None] | None = None,
+        batch: bool = True,
+    ):
+        self.name = forward.__name__.lstrip("_")
+        self.__name__ = self.__qualname__ = forward.__name__
+        self.__module__ = forward.__module__
+        self.__doc__ = forward.__doc__
+        self.forward = self.__wrapped__ = forward
+        self.signature, self.gradient, self.dtype = signature, gradient, dtype
+        self.meet, self.normalize = meet, normalize
+        self.total, self.batch = total, batch
+        kinds = inspect.signature(forward).parameters.values()
+        self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in kinds)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in kinds)
+        self.keywords = [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]
+        self.defaults = {p.name: p.default for p in kinds if p.default is not p.empty}
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __call__(self, *args: Any, **params: Any) -> Expression:
+        """The expression of this op on ``args``: expressions, arrays or numbers."""
+        try:
+            if params:
+                made = _built[(self, *map(_type, args), *params.items())]
+            elif len(args) == 2:
+                x, y = args
+                made = _built[self, x.type, y.type]
+            else:
+                made = _built[(self, *map(_type, args))]
+        except (AttributeError, KeyError, TypeError):
+            return self._build(args, params)
+        return Expression(self, args, *made)
+
+    def _build(self, args: tuple[Any, ...], given: dict[str, Any]) -> Expression:
+        """A call seen for the first time, or with arguments to wrap or to cast."""
+        arrays, params = self._bind(args, given)
+        mixed = [a if type(a) in _NUMBERS else constant(a) for a in arrays]
+        key = (self, *map(_key, mixed), *params.items())
+        found = _plans.get(key)
+        if found is None:
+            found = _plans[key] = self._plan(mixed, params)
+        casts, *made = found
+        if casts is None and len(mixed) == len(args) and all(map(is_, mixed, args)):
+            with suppress(TypeError):  # a parameter given as a list cannot be a key
+                _built[(self, *map(_key, mixed), *given.items())] = made
+        operands = mixed if casts is None else map(_cast, mixed, casts)
+        return Expression(self, tuple(operands), *made)
+
+    def _plan(self, mixed: list[Any], params: dict[str, Any]) -> tuple[Any, ...]:
+        """For each argument what replaces or casts it; the params; the type."""
+        casts = self._casts(mixed)
+        types = [_cast(x, c).type for x, c in zip(mixed, casts)]
+        shapes = [t.shape for t in types]
+        params = self.normalize(self.name, shapes, params)
+        fixed = self.signature
+        text = fixed if isinstance(fixed, str) else fixed(*shapes, **params)
+        shape = signature(text).infer(self.name, shapes)
+        dtype = self.dtype([t.dtype for t in types], params)
+        strength = max([WEAK, *(t.strength for t in types if t.dtype.kind == "f")])
+        kept = all(c is None for c in casts)
+        return None if kept else casts, params, ArrayType(shape, dtype, strength)
+
+    def _casts(self, mixed: list[Any]) -> list[Any]:
+        """None to keep an argument, a literal to replace it, a dtype to cast it to."""
+        meeting = range(len(mixed))[self.meet]
+        together = [getattr(mixed[k], "type", mixed[k]) for k in meeting]
+        dtype, strict = common_dtype(together, floating=self.dtype is floating_dtype)
+        casts: list[Any] = [None] * len(mixed)
+        for k, x in enumerate(mixed):
+            met = k in meeting
+            if not isinstance(x, Expression):
+                casts[k] = literal(x, np.result_type(*[dtype] * met, x))
+            elif met and strict and x.dtype.kind != "b":
+                if np.result_type(x.dtype, dtype) != dtype:
+                    casts[k] = dtype
+        return casts
+
+    def _bind(self, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, Any]:
+        """Array arguments, and static parameters by name, of one call."""
+        if len(args) == self.arity and not self.keywords and not given:
+            return args, given
+        if self.variadic:
+            listed = bool(args) and isinstance(args[0], (list, tuple))
+            arrays, rest = (tuple(args[0]), args[1:]) if listed else (args, ())
+        else:
+            arrays, rest = args[: self.arity], args[self.arity :]
+        params = {**self.defaults, **dict(zip(self.keywords, rest)), **given}
+        enough = len(arrays) >= max(1, self.arity) and len(rest) <= len(self.keywords)
+        if not enough or set(params) != set(self.keywords):
+            wanted = "arrays" if self.variadic else f"{self.arity} arrays"
+            raise TypeError(
+                f"{self.name}: takes {wanted} and {self.keywords}, "
+                f"got {len(arrays)} arrays and {sorted(params)}"
+            )
+        return arrays, {k: _static(v) for k, v in params.items()}
+
+
+def _key(x: Any) -> Any:
+    """What an argument is remembered by: its type, or the literal itself."""
+    return x.type if isinstance(x, Expression) else (type(x), x or repr(x))
+
+
+def _cast(x: Any, cast: Any) -> Expression:
+    if cast is None:
+        return x
+    return cast if isinstance(cast, Expression) else OPS["astype"](x, dtype=cast)
+
+
+def _static(value: Any) -> Any:
+    return tuple(map(_static, value)) if isinstance(value, (list, tuple)) else value
+
+
+def op(signature: str | Callable[..., str], **rules: Any) -> Callable[..., Op]:
+    """Make an op of the decorated function of arrays and enter it into ``OPS``.
+
+    ``signature``: core axes, as text or as a function of shapes and params giving
+    it.  ``gradient(g, y, *args, **params)``: an expression or None per argument.
+    ``dtype(dtypes, params)``: the result's.  ``meet``: the slice of the arguments
+    that are brought to one dtype.  ``normalize(name, shapes, params)``: params as
+    forward wants them.  ``total(terms)``: one expression for a sum of applications.
+    ``batch=False``: forward does not obey the law of leading axes.
+    """
+
+    def make(forward: Callable[..., Any]) -> Op:
+        made = Op(forward, signature, **rules)
+        OPS[made.name] = NUMPY[made.name] = made
+        return made
+
+    return make

@@ -1,0 +1,265 @@
+"""Layers: affine maps with a nonlinearity, normalisation, dropout.
+
+This module imports ``graph``, ``ops``, ``functions``, ``compute``, ``modules`` and
+``initializers``.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from .compute import compute_value
+from .differentiate import gradient
+from .dtypes import INDEX
+from .functions import hardtanh, layer_norm, logsoftmax, softmax
+from .graph import Expression, Parameter, constant, literal, parameter
+from .initializers import Initializer, default
+from .modules import Module
+from .ops import add, asum, dot, multiply, rectify, sigmoid, tanh
+from .ops.selection import gather
+from .randomness import Random
+from .settings import Setting, Switch, current_dtype, generator
+
+Function = Callable[[Expression], Expression]
+Size = int | str | Sequence[Any]
+
+
+class Layer(Module):
+    """y = f(x_1 W_1 + ... + x_k W_k + b).
+
+    ``insize``: the size of the argument, or a list with one for each:
+
+    - n > 0: a vector (n), or a batch (..., n); weight (n, outsize)
+    - n < 0: an int in [0, -n) or a batch of them, standing for its one-hot vector;
+      weight (-n, outsize), of which the row is looked up
+    - ``"diag"``: a vector (outsize), multiplied elementwise; weight (outsize)
+
+    ``f``: any function of an expression, None for none.  ``gain``: divides the scale
+    of first weights; None takes |f'(0)| (tanh 1, sigmoid 1/4, rectify 1/2, softmax
+    1 - 1/outsize).  ``bias``: the number it starts at, None for no bias.  ``init``:
+    the rule for first weights.  ``model``: a list that gets the parameters too.
+
+    Raises TypeError for what is no such size or argument, ValueError for an argument
+    of another size, IndexError for a symbol out of range.
+
+    The documentation of Penne, module ``nn``; first weights: its 2015 release.
+
+    >>> layer = Layer([-5, 3], 2, rng=0)
+    >>> layer(4, np.zeros(3)).shape
+    (2,)
+    >>> layer([4, 0, 1], np.zeros((3, 3))).shape
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        insize: Size,
+        outsize: int,
+        f: Function | None = tanh,
+        gain: float | None = None,
+        bias: float | None = 0.0,
+        model: list[Parameter] | None = None,
+        *,
+        init: Initializer = default,
+        rng: np.random.Generator | int | None = None,
+    ):
+        self.insize = insizes(insize)
+        self.outsize = positive("Layer", "outsize", outsize)
+        self.f = f
+        gain = guess_gain(f, outsize) if gain is None else gain
+        rng = generator(rng)
+        self.weights = [self._weight(n, gain, init, rng) for n in self.insize]
+        self.bias: Parameter | None = None
+        if bias is not None:
+            start = np.broadcast_to(np.asarray(bias, current_dtype()), (outsize,))
+            self.bias = parameter(start)
+        if model is not None:
+            model.extend(self.parameters().values())
+
+    def _weight(
+        self, n: int | str, gain: float, init: Initializer, rng: np.random.Generator
+    ) -> Parameter:
+        m = self.outsize
+        shape, fan = ((m,), m) if isinstance(n, str) else ((abs(n), m), n)
+        fan_in = None if isinstance(n, str) or fan < 0 else fan
+        drawn = init(rng, shape, fan_in, m, gain)
+        return parameter(np.asarray(drawn, current_dtype()))
+
+    def __call__(self, *args: Any) -> Expression:
+        """f of the sum of the products; one argument for each ``insize``."""
+        inputs = flat(args)
+        if len(inputs) != len(self.insize):
+            raise TypeError(
+                f"Layer: takes {len(self.insize)} arguments for insize "
+                f"{self.insize}, got {len(inputs)}"
+            )
+        z = reduce(add, map(self._term, inputs, self.insize, self.weights))
+        if self.bias is not None:
+            z = z + self.bias
+        return z if self.f is None else self.f(z)
+
+    def _term(self, x: Any, n: Any, W: Parameter) -> Expression:
+        diagonal = n == "diag"
+        if not diagonal and n < 0:
+            return lookup(W, x)
+        x = constant(x)
+        if x.type.shape[-1:] != W.type.shape[:1]:
+            raise ValueError(
+                f"Layer: takes vectors of {W.shape[0]} where insize is {n!r}, "
+                f"got {x.shape}"
+            )
+        return multiply(x, W) if diagonal else dot(x, W)
+
+
+def insizes(insize: Size) -> list[Any]:
+    """``insize`` as a flat list of ints and ``"diag"``, or TypeError, ValueError."""
+    if isinstance(insize, (list, tuple)):
+        return [n for part in insize for n in insizes(part)]
+    if isinstance(insize, str):
+        if insize != "diag":
+            raise ValueError(f'Layer: insize is a size or "diag", got {insize!r}')
+        return [insize]
+    if not isinstance(insize, (int, np.integer)) or isinstance(insize, bool):
+        raise TypeError(f'Layer: insize is an int, "diag" or a list, got {insize!r}')
+    if insize == 0:
+        raise ValueError("Layer: insize 0 takes nothing, write n > 0 or -n")
+    return [int(insize)]
+
+
+def positive(name: str, what: str, size: Any) -> int:
+    """``size`` as an int above 0, or TypeError, ValueError."""
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool):
+        raise TypeError(f"{name}: {what} is an int, got {size!r}")
+    if size < 1:
+        raise ValueError(f"{name}: {what} is at least 1, got {size}")
+    return int(size)
+
+
+def flat(args: Sequence[Any]) -> list[Any]:
+    """Arguments with tuples opened: several inputs at once are a tuple."""
+    if not any(isinstance(a, tuple) for a in args):
+        return list(args)
+    return [x for a in args for x in (flat(a) if isinstance(a, tuple) else [a])]
+
+
+def lookup(W: Expression, symbols: Any) -> Expression:
+    """The rows of W for an int, a list or an array of ints in [0, len(W)).
+
+    Raises IndexError, naming the symbol, for one outside; TypeError for what is no
+    integer.
+    """
+    if type(symbols) is int and 0 <= symbols < W.shape[0]:
+        return gather(W, literal(symbols, INDEX), rank=0, after=1)
+    if not isinstance(symbols, Expression):
+        symbols = _symbols(symbols, W.shape[0])
+    if symbols.dtype.kind not in "iu":
+        raise TypeError(f"lookup: takes ints, got an expression of {symbols.dtype}")
+    return gather(W, symbols, rank=symbols.ndim, after=1)
+
+
+def _symbols(given: Any, size: int) -> Expression:
+    """Ints from outside as an index, checked while the caller's line is at hand."""
+    array = np.asarray(given)
+    if isinstance(given, list) and not array.size:
+        array = array.astype(INDEX)
+    if array.dtype.kind not in "iu":
+        kind = type(given).__name__
+        raise TypeError(f"lookup: takes ints, got {kind} of {array.dtype}")
+    outside = (array < 0) | (array >= size)
+    if outside.any():
+        wrong = array[outside].flat[0]
+        raise IndexError(f"lookup: symbol {wrong} is outside [0, {size})")
+    return constant(array)
+
+
+_GAINS: list[tuple[Any, Callable[[int], float]]] = [
+    (None, lambda d: 1.0),
+    (tanh, lambda d: 1.0),
+    (hardtanh, lambda d: 1.0),
+    (sigmoid, lambda d: 0.25),
+    (rectify, lambda d: 0.5),
+    (softmax, lambda d: 1 - 1 / d),
+    (logsoftmax, lambda d: 1 - 1 / d),
+]
+
+
+def guess_gain(f: Function | None, d: int) -> float:
+    """How steep f is at 0: |f'(0)|, at a kink averaged over +-0.1; what is not in the
+    table is measured there and kept within 1/4 and 1.
+
+    >>> guess_gain(sigmoid, 10)
+    0.25
+    """
+    for known, gain in _GAINS:
+        if f is known:
+            return gain(d) or 1.0
+    assert f is not None
+    slopes = []
+    for at in (-0.1, 0.1):
+        x = parameter(np.full(d, at))
+        slope = compute_value(gradient(asum(f(x)), x))
+        slopes.append(np.abs(slope).mean())
+    return float(np.clip(np.mean(slopes), 0.25, 1.0))
+
+
+class LayerNorm(Module):
+    """y = gain * (x - mean(x)) / sqrt(var(x) + eps) + bias over the last axis, (n).
+
+    Ba, Kiros and Hinton 2016, *Layer Normalization*, equation 4.
+    """
+
+    def __init__(self, size: int, eps: float = 1e-5):
+        self.size = positive("LayerNorm", "size", size)
+        self.eps = eps
+        self.gain = parameter(np.ones(size, current_dtype()))
+        self.bias = parameter(np.zeros(size, current_dtype()))
+
+    def __call__(self, x: Any) -> Expression:
+        """x normalised over its last axis."""
+        return layer_norm(x, self.gain, self.bias, eps=self.eps)
+
+
+_training: Switch[bool] = Switch("training", True)
+
+
+def training(on: bool = True) -> Setting[bool]:
+    """Switch every dropout on (as at first) or off, for evaluations from now on.
+
+    For the process, or as a ``with`` block for the block alone.
+    """
+    return _training(bool(on))
+
+
+class _Mask:
+    """Draws 1/(1-p) with probability 1-p, else 0; ones when not training."""
+
+    def __init__(self, p: float):
+        self.p = p
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        if not _training.value:
+            return np.ones(shape)
+        return (rng.random(shape) >= self.p) / (1 - self.p)
+
+
+class Dropout:
+    """Sets each element to 0 with probability p and divides the others by 1 - p.
+
+    The mask is drawn when the expression is evaluated, anew each time;
+    ``with training(False):`` switches all dropouts off, ``with fixed_masks():``
+    holds their masks.  Srivastava et al. 2014, *Dropout*, section 10 (scaled while
+    training).  Raises ValueError unless 0 <= p < 1.
+    """
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None):
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p is at least 0 and below 1, got {p}")
+        self.p = p
+        self.rng = generator(rng)
+
+    def __call__(self, x: Any) -> Expression:
+        """x times a random mask."""
+        x = constant(x)
+        return multiply(x, Random(_Mask(self.p), x.shape, x.dtype, self.rng))

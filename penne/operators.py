@@ -1,0 +1,124 @@
+"""What Python's and NumPy's operators mean on expressions.
+
+``NUMPY`` maps NumPy's names to functions on expressions; ops and functions enter
+themselves.  What cannot be meant raises a TypeError that says what to write instead.
+This module imports nothing of penne.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+NUMPY: dict[str, Callable[..., Any]] = {}
+
+
+class Operators:
+    """The operators of ``Expression``, which gives ``shape``."""
+
+    __slots__ = ()
+    shape: tuple[int, ...]
+
+    @property
+    def T(self) -> Any:
+        """The transpose: axes in reverse order."""
+        return NUMPY["transpose"](self)
+
+    def __add__(self, other: Any) -> Any:
+        return NUMPY["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return NUMPY["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return NUMPY["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return NUMPY["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return NUMPY["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return NUMPY["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return NUMPY["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return NUMPY["divide"](other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return NUMPY["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return NUMPY["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return NUMPY["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return NUMPY["matmul"](other, self)
+
+    def __neg__(self) -> Any:
+        return NUMPY["negative"](self)
+
+    def __abs__(self) -> Any:
+        return NUMPY["absolute"](self)
+
+    def __getitem__(self, index: Any) -> Any:
+        return NUMPY["getitem"](self, index)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len: an expression of no axes has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, float, np.ndarray, np.generic)):
+            raise TypeError("==: compares expressions by identity, write equal(x, y)")
+        return self is other
+
+    def _unordered(self, other: Any) -> bool:
+        raise TypeError(
+            "<, <=, >, >=: an expression has no value yet, write less(x, y), "
+            "less_equal(x, y), greater(x, y) or greater_equal(x, y)"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _unordered
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "bool: an expression has no truth value, write where(condition, x, y), "
+            "or compute_value(x) to branch on its value now"
+        )
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("x[i] = v: expressions do not change, write setitem(x, i, v)")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        raise TypeError(
+            "an expression is not an array yet, write compute_value(x) for its value, "
+            "stack([x, y]) for several expressions"
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kw: Any) -> Any:
+        found = NUMPY.get(ufunc.__name__)
+        if method != "__call__" or found is None or kw:
+            raise TypeError(
+                f"numpy.{ufunc.__name__}: not available on expressions in this form"
+            )
+        return found(*args)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kw: Any) -> Any:
+        found = NUMPY.get(function.__name__)
+        if found is None:
+            raise TypeError(
+                f"numpy.{function.__name__}: no such operation on expressions"
+            )
+        return found(*args, **kw)

@@ -1,0 +1,124 @@
+"""Reductions over axes: sums, extremes, means.
+
+``axis`` is None (all axes), an int or a tuple, as in NumPy; it is kept counted from
+the end, so that leading axes may be added.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import INDEX, floating_dtype
+from ..graph import Expression, constant, op
+from ..signature import Shape, group
+from .axes import negative_axes
+from .elementwise import equal, exp, where
+from .shape import expand_dims, reshape
+
+Array = np.ndarray[Any, Any]
+
+
+def _all_axes(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[str, Any]:
+    return {**params, "axis": negative_axes(name, params["axis"], len(shapes[0]))}
+
+
+def _one_axis(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[str, Any]:
+    (axis,) = negative_axes(name, params["axis"], len(shapes[0]))
+    return {**params, "axis": axis}
+
+
+def reduced(shape: Shape, axis: Any, keepdims: bool = False) -> str:
+    """The signature of a reduction: ``"(n2,n1)->(n1)"`` for axis -2."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    core = range(min(axes, default=0), 0)
+    names = {k: f"n{-k}" for k in core}
+    kept = [names[k] if k not in axes else 1 for k in core if k not in axes or keepdims]
+    return f"{group(*names.values())}->{group(*kept)}"
+
+
+def _expanded(x: Expression, axis: Any, keepdims: bool) -> Expression:
+    """A reduction's result with the axes it lost, of length 1."""
+    return x if keepdims or axis == () else expand_dims(x, axis)
+
+
+def _sum_dtype(dtypes: list[Any], params: Any) -> Any:
+    return np.add.reduce(np.empty(0, dtypes[0])).dtype
+
+
+@op(
+    reduced,
+    gradient=lambda g, y, x, axis, keepdims: (_expanded(g, axis, keepdims),),
+    dtype=_sum_dtype,
+    normalize=_all_axes,
+)
+def asum(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The sum along ``axis`` (NumPy's ``sum``)."""
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _extreme_gradient(
+    g: Expression, y: Expression, x: Expression, axis: Any, keepdims: bool
+) -> tuple[Expression]:
+    tied = equal(x, _expanded(y, axis, keepdims))
+    share = g / asum(tied, axis=axis, keepdims=keepdims)
+    return (where(tied, _expanded(share, axis, keepdims), 0.0),)
+
+
+@op(reduced, gradient=_extreme_gradient, normalize=_all_axes)
+def amax(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The largest along ``axis``; those that tie share the gradient equally."""
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@op(reduced, gradient=_extreme_gradient, normalize=_all_axes)
+def amin(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """The smallest along ``axis``; those that tie share the gradient equally."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    reduced,
+    gradient=lambda g, y, x, axis, keepdims: (
+        _expanded(g, axis, keepdims) * exp(x - _expanded(y, axis, keepdims)),
+    ),
+    dtype=floating_dtype,
+    normalize=_all_axes,
+)
+def logsumexp(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) along ``axis``, without overflow (SciPy's)."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, top.dtype.type(0))
+    total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims or axis == () else np.squeeze(total, axis)
+
+
+@op(
+    lambda shape, axis: reduced(shape, axis),
+    dtype=lambda dtypes, params: INDEX,
+    normalize=_one_axis,
+)
+def _argmax(x: Array, *, axis: int) -> Array:
+    return np.argmax(x, axis=axis)
+
+
+def argmax(x: Any, axis: int | None = None) -> Expression:
+    """Where the largest stands along ``axis``, the first in a tie; by default in
+    the array laid flat.  Constant to gradients."""
+    if axis is None:
+        return _argmax(reshape(x, (-1,)), axis=-1)
+    return _argmax(x, axis=axis)
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """The mean along ``axis``."""
+    x = constant(x)
+    axes = negative_axes("mean", axis, x.ndim)
+    count = int(np.prod([x.shape[k] for k in axes]))
+    return asum(x, axis=axes, keepdims=keepdims) / count
+
+
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """The variance along ``axis``: the mean squared distance from the mean (ddof 0)."""
+    x = constant(x)
+    away = x - mean(x, axis, keepdims=True)
+    return mean(away * away, axis, keepdims)

@@ -1,0 +1,176 @@
+"""Transducers: functions from sequences to sequences with a state, and how they
+compose.
+
+A transducer is any class with ``start()`` and ``step(inp)``.  What its methods assign
+to attributes after construction is its state; nothing is declared.  Example::
+
+    class Sum(Transducer):
+        def start(self):
+            self.total = constant(0.0)
+
+        def step(self, inp):
+            self.total = self.total + inp
+            return self.total
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..compute import Values, compute_values
+from ..graph import Constant, Expression, constant
+from ..modules import Module
+from ..ops import stack
+
+
+class _Remembering(type):
+    """Notes what ``__init__`` assigned: what differs from it later is state."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        made._built = dict(vars(made))
+        return made
+
+
+class Transducer(Module, metaclass=_Remembering):
+    """A function from sequences to sequences, one step at a time.
+
+    Subclasses define ``start()``, which sets the first state, and ``step(inp)``,
+    which moves it on and returns the output.  An input is an expression, an array,
+    an int or a list of ints (a symbol, a batch of symbols), or a tuple of several.
+
+    The documentation of Penne, module ``recurrent``.
+    """
+
+    __slots__ = ("_built",)
+    _built: dict[str, Any]
+
+    def start(self) -> None:
+        """Go to the first state."""
+
+    def step(self, inp: Any) -> Any:
+        """Take one input, move the state on, return the output."""
+        raise TypeError(f"{type(self).__name__}: define step(self, inp)")
+
+    def transduce(self, inps: Any) -> Any:
+        """Start, then one step for each input: the list of the outputs.
+
+        Of an array or expression, whose first axis is time, one expression with the
+        outputs along its first axis.
+        """
+        self.start()
+        if not isinstance(inps, (np.ndarray, Expression)):
+            return [self.step(inp) for inp in inps]
+        if not len(inps):
+            return self._empty(inps)
+        return stack([self.step(inp) for inp in inps])
+
+    def _empty(self, inps: Any) -> Expression:
+        """Outputs for no steps: the shape is found by a step that is taken back."""
+        before = self.state
+        probe = self.step(np.zeros(inps.shape[1:], inps.dtype))
+        self.state = before
+        return Constant(np.zeros((0, *probe.shape), probe.dtype))
+
+    def transducers(self) -> "dict[str, Transducer]":
+        """This transducer ("") and those it is made of, by attribute path."""
+        parts = self.modules().items()
+        return {path: part for path, part in parts if isinstance(part, Transducer)}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What has changed since construction, by attribute path, nested
+        transducers too.  Assigning a state returns to it exactly."""
+        found = {}
+        for path, part in self.transducers().items():
+            for name, value in vars(part).items():
+                same = name in part._built and part._built[name] is value
+                if not same and not isinstance(value, Module):
+                    found[f"{path}.{name}" if path else name] = _copied(value)
+        return found
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        parts = self.transducers()
+        places = [path.rpartition(".")[::2] for path in state]
+        unknown = [path for path, _ in places if path not in parts]
+        if unknown:
+            raise ValueError(f"state: there is no transducer at {unknown[0]!r} here")
+        for part in parts.values():
+            vars(part).clear()
+            vars(part).update(part._built)
+        for (path, name), value in zip(places, state.values()):
+            setattr(parts[path], name, _copied(value))
+
+    def detach(self, values: Values | None = None) -> None:
+        """Make the state constants of its present values, so that no gradient, and
+        no memory, reaches back beyond this moment (truncated back-propagation).
+
+        ``values``: a mapping from an evaluation, as ``compute_values`` or
+        ``receive`` extend it, saves computing them again.
+        """
+        state = self.state
+        wanted = [x for value in state.values() for x in _expressions(value)]
+        values = compute_values(wanted, values)
+        self.state = {path: _valued(value, values) for path, value in state.items()}
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, (list, dict)) else value
+
+
+def _expressions(value: Any) -> Iterable[Expression]:
+    if isinstance(value, Expression):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _expressions(part)
+
+
+def _valued(value: Any, values: Values) -> Any:
+    """``value`` with a constant in place of every expression."""
+    if isinstance(value, Expression):
+        return constant(np.asarray(values[value]))
+    if isinstance(value, dict):
+        return {k: _valued(v, values) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_valued(v, values) for v in value)
+    return value
+
+
+class Map(Transducer):
+    """The transducer without state: each output is f(input)."""
+
+    def __init__(self, f: Callable[[Any], Any]):
+        self.f = f
+
+    def step(self, inp: Any) -> Any:
+        """f(inp)."""
+        return self.f(inp)
+
+
+class Stack(Transducer):
+    """Composition: the output of each transducer is the input of the next.
+
+    ``Stack(a, b).transduce(xs)`` is ``b.transduce(a.transduce(xs))``; ``Stack()``
+    gives back its input.
+    """
+
+    def __init__(self, *layers: Transducer):
+        for layer in layers:
+            if not isinstance(layer, Transducer):
+                kind = type(layer).__name__
+                raise TypeError(f"Stack: takes transducers, got {kind}; write Map(f)")
+        self.layers = list(layers)
+
+    def start(self) -> None:
+        """Start each."""
+        for layer in self.layers:
+            layer.start()
+
+    def step(self, inp: Any) -> Any:
+        """One step through all."""
+        for layer in self.layers:
+            inp = layer.step(inp)
+        return inp

@@ -1,0 +1,111 @@
+"""What a user can switch, and what penne remembers to be quick.
+
+``Switch``: a setting with a default for the whole process and, inside a ``with``
+block, a value for that context (thread or task) alone.
+``Cache``: a bounded memo with a name, a public counter and ``clear()``.
+
+This module imports nothing of penne.
+"""
+
+from contextvars import ContextVar, Token
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+class Switch(Generic[T]):
+    """A setting: ``switch(v)`` sets it, ``with switch(v):`` sets it for a block.
+
+    >>> verbose = Switch("verbose", False)
+    >>> with verbose(True):
+    ...     verbose.value
+    True
+    >>> verbose.value
+    False
+    """
+
+    def __init__(self, name: str, default: T):
+        self.name = name
+        self.default = default
+        self._local: ContextVar[T] = ContextVar(name)
+
+    @property
+    def value(self) -> T:
+        """The value in force here."""
+        return self._local.get(self.default)
+
+    def __call__(self, value: T) -> "Setting[T]":
+        """Set the process's default; as a ``with`` block, only the block's value."""
+        return Setting(self, value)
+
+
+class Setting(Generic[T]):
+    """What setting a switch returns: a context manager that takes it back."""
+
+    def __init__(self, switch: Switch[T], value: T):
+        self._switch, self._value, self._before = switch, value, switch.default
+        switch.default = value
+
+    def __enter__(self) -> T:
+        self._switch.default = self._before
+        self._token: Token[T] = self._switch._local.set(self._value)
+        return self._value
+
+    def __exit__(self, *exception: object) -> None:
+        self._switch._local.reset(self._token)
+
+
+class Cache(dict[Any, Any]):
+    """A mapping of at most ``bound`` entries that empties itself when full.
+
+    ``made`` counts the entries ever made, so a test can say that nothing new was.
+    """
+
+    everywhere: ClassVar[dict[str, "Cache"]] = {}
+
+    def __init__(self, name: str, bound: int):
+        super().__init__()
+        self.name, self.bound, self.made = name, bound, 0
+        Cache.everywhere[name] = self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) >= self.bound:
+            self.clear()
+        self.made += 1
+        super().__setitem__(key, value)
+
+
+def caches() -> dict[str, Cache]:
+    """Every cache by its name: ``len`` is its size; see ``bound``, ``made``."""
+    return dict(Cache.everywhere)
+
+
+_dtype: Switch[np.dtype[Any]] = Switch("default_dtype", np.dtype(np.float32))
+
+
+def default_dtype(dtype: Any) -> Setting[np.dtype[Any]]:
+    """Set the dtype of new parameters: float32 (as at first) or float64.
+
+    For the process, or as a ``with`` block for the block alone.  Raises TypeError
+    for anything but a floating dtype.
+
+    >>> with default_dtype("float64"):
+    ...     current_dtype().name
+    'float64'
+    """
+    kind = np.dtype(dtype)
+    if kind.kind != "f":
+        raise TypeError(f"default_dtype: {kind} is not a floating dtype")
+    return _dtype(kind)
+
+
+def current_dtype() -> np.dtype[Any]:
+    """The dtype that new parameters get here."""
+    return _dtype.value
+
+
+def generator(rng: "np.random.Generator | int | None") -> np.random.Generator:
+    """The Generator that every ``rng=`` argument stands for."""
+    return np.random.default_rng(rng)
