@@ -11,7 +11,7 @@ were built.  This module imports ``graph``, ``differentiate`` and ``rows``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def compute_value(x: Expression) -> Any:
 
 
 def compute_values(
-    x: Expression | Iterable[Expression], values: Values | None = None
+    x: Expression | Sequence[Expression], values: Values | None = None
 ) -> Values:
     """A mapping from x (or each of a list) and all it is made of to values.
 
@@ -64,7 +64,7 @@ def compute_values(
     array([0., 0.])
     """
     values = {} if values is None else values
-    wanted = [x] if isinstance(x, Expression) else list(x)
+    wanted: list[Any] = list(x) if isinstance(x, (list, tuple)) else [x]
     executor.value(wanted, values, True)
     return values
 
@@ -96,16 +96,13 @@ def compute_loss_and_gradients(
     for x in wanted:
         if x.floating and np.isnan(known[x]).any():
             raise _nan_error(wanted, known)
-    found: dict[Parameter, Any] = {}
-    for p in reached:
-        if p in gradients:
-            found[p] = _gradient_value(gradients[p], known, sparse)
-    return known[loss], found
+    found = {p: gradients[p] for p in reached if p in gradients}
+    return known[loss], {p: _gradient_value(g, known, sparse) for p, g in found.items()}
 
 
 def _is_lookup(g: Expression) -> bool:
-    simple = g.op is OPS["scatter_add"] and len(g.args) == 2
-    return simple and g.ndim == len(g.params["shape"])
+    rows_alone = g.op is OPS["scatter_add"] and len(g.args) == 2
+    return rows_alone and g.ndim == len(g.params["shape"])
 
 
 def _gradient_value(g: Expression, values: Values, sparse: bool) -> Any:

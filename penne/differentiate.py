@@ -37,26 +37,23 @@ def gradient(loss: Expression, wrt: Any) -> Any:
     >>> compute_value(gradient((x**2)[0], x))
     array([6.], dtype=float32)
     """
-    targets = [wrt] if isinstance(wrt, Expression) else list(wrt)
+    targets = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
     for x in targets:
-        if not x.floating:
-            raise TypeError(f"gradient: {x!r} has no gradient, its dtype is {x.dtype}")
+        if not isinstance(x, Expression) or not x.floating:
+            raise TypeError(f"gradient: takes floating expressions, got {x!r}")
     found = differentiate(loss, targets)
     result = [
         found[x] if x in found else Constant(np.zeros(x.shape, x.dtype))
         for x in targets
     ]
-    return result[0] if isinstance(wrt, Expression) else result
+    return result if isinstance(wrt, (list, tuple)) else result[0]
 
 
 def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
-    if loss.shape != () or not loss.floating:
-        raise ValueError(
-            f"gradient: the loss must be a scalar of floating dtype, got {loss!r}; "
-            "write asum(loss)"
-        )
     order = topological([loss])
+    if loss.shape != () or not loss.floating:
+        raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     active = _depending(order, wrt)
     pending = {loss: Pending(loss)}
     pending[loss].receive(Constant(np.ones((), loss.dtype)))

@@ -213,6 +213,9 @@ def topological(
     The order is that of creation: an argument is always older than what uses it.
     """
     stack = list(roots)
+    for x in stack:
+        if not isinstance(x, Expression):
+            raise TypeError(f"takes expressions, got {type(x).__name__}: {x!r}")
     seen: set[Expression] = set()
     known = {} if known is None else known
     while stack:
@@ -263,6 +266,7 @@ class Op:
         kinds = inspect.signature(forward).parameters.values()
         self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in kinds)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in kinds)
+        self.takes = ", ".join(p.name for p in kinds)
         self.keywords = [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]
         self.defaults = {p.name: p.default for p in kinds if p.default is not p.empty}
 
@@ -342,11 +346,8 @@ class Op:
         params = {**self.defaults, **dict(zip(self.keywords, rest)), **given}
         enough = len(arrays) >= max(1, self.arity) and len(rest) <= len(self.keywords)
         if not enough or set(params) != set(self.keywords):
-            wanted = "arrays" if self.variadic else f"{self.arity} arrays"
-            raise TypeError(
-                f"{self.name}: takes {wanted} and {self.keywords}, "
-                f"got {len(arrays)} arrays and {sorted(params)}"
-            )
+            seen = [f"{len(args)} arguments", *given]
+            raise TypeError(f"{self.name}: takes {self.takes}, got {', '.join(seen)}")
         return arrays, {k: _static(v) for k, v in params.items()}
 
 

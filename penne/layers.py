@@ -195,7 +195,8 @@ def guess_gain(f: Function | None, d: int) -> float:
     for known, gain in _GAINS:
         if f is known:
             return gain(d) or 1.0
-    assert f is not None
+    if f is None or not callable(f):
+        raise TypeError(f"Layer: f is a function or None, got {f!r}")
     slopes = []
     for at in (-0.1, 0.1):
         x = parameter(np.full(d, at))

@@ -98,6 +98,11 @@ class Operators:
             "or compute_value(x) to branch on its value now"
         )
 
+    def _no_number(self) -> Any:
+        raise TypeError("an expression is not a number yet, write compute_value(x)")
+
+    __float__ = __int__ = __index__ = _no_number
+
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("x[i] = v: expressions do not change, write setitem(x, i, v)")
 
@@ -109,9 +114,10 @@ class Operators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kw: Any) -> Any:
         found = NUMPY.get(ufunc.__name__)
-        if method != "__call__" or found is None or kw:
+        if found is None or method != "__call__" or kw:
+            form = "" if found is None else f" with .{method} or {sorted(kw)}"
             raise TypeError(
-                f"numpy.{ufunc.__name__}: not available on expressions in this form"
+                f"numpy.{ufunc.__name__}{form}: no such operation on expressions"
             )
         return found(*args)
 

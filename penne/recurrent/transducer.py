@@ -46,6 +46,12 @@ class Transducer(Module, metaclass=_Remembering):
     __slots__ = ("_built",)
     _built: dict[str, Any]
 
+    def __getattr__(self, name: str) -> Any:
+        kind = type(self).__name__
+        raise AttributeError(
+            f"{kind}: no attribute {name!r}; if it is state, call start() before step"
+        )
+
     def start(self) -> None:
         """Go to the first state."""
 
@@ -143,6 +149,8 @@ class Map(Transducer):
     """The transducer without state: each output is f(input)."""
 
     def __init__(self, f: Callable[[Any], Any]):
+        if not callable(f):
+            raise TypeError(f"Map: takes a function, got {type(f).__name__}")
         self.f = f
 
     def step(self, inp: Any) -> Any:
