@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .graph import OPS, Constant, Expression, topological
+from .graph import OPS, Constant, Expression, Op, topological
 from .operators import NUMPY
 from .signature import Shape
 
@@ -43,7 +43,9 @@ def gradient(loss: Expression, wrt: Any) -> Any:
             raise TypeError(f"gradient: takes floating expressions, got {x!r}")
     found = differentiate(loss, targets)
     result = [
-        found[x] if x in found else Constant(np.zeros(x.shape, x.dtype))
+        found[x]
+        if x in found
+        else Constant(np.zeros(x.shape, x.dtype), x.type.strength)
         for x in targets
     ]
     return result if isinstance(wrt, (list, tuple)) else result[0]
@@ -56,7 +58,7 @@ def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     active = _depending(order, wrt)
     pending = {loss: Pending(loss)}
-    pending[loss].receive(Constant(np.ones((), loss.dtype)))
+    pending[loss].receive(Constant(np.ones((), loss.dtype), loss.type.strength))
     targets, found = set(wrt), {}
     for y in reversed(order):
         if y not in pending or y not in active:
@@ -79,27 +81,34 @@ def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
 def _check_reached(loss: Expression, x: Expression, order: list[Expression]) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients."""
     active = _depending(order, [x])
-    stack = [loss] if loss in active and loss is not x else []
-    seen = set(stack)
-    while stack:
-        y = stack.pop()
+    y = loss
+    while y in active:
         assert y.op is not None
-        if y.op.gradient is None or not y.floating:
+        a = next(a for a in y.args if a in active)
+        if _stops(y, a):
             raise ValueError(
                 f"gradient: the loss reaches {x!r} only through {y.op.name}, which is "
                 "constant to gradients; write detach(x) if that is meant"
             )
-        if y.op.name != "detach":
-            stack.extend(a for a in y.args if a in active and a not in seen)
-            seen.update(y.args)
+        y = a
+
+
+def _stops(y: Expression, a: Expression) -> bool:
+    """Whether no gradient passes from y to its argument a, or to what a is made of."""
+    assert y.op is not None
+    if y.op.gradient is None or not a.floating:
+        return y.op.gradient is None
+    parts = y.op.gradient(y, y, *y.args, **y.params) if y.floating else ()
+    return all(part is None for b, part in zip(y.args, parts) if b is a)
 
 
 def _depending(
     order: Sequence[Expression], wrt: Sequence[Expression]
 ) -> set[Expression]:
-    active = set(wrt)
+    """All that is made of ``wrt``, but for what ``detach`` cuts off."""
+    active, detach = set(wrt), OPS["detach"]
     for x in order:
-        if not active.isdisjoint(x.args):
+        if not active.isdisjoint(x.args) and x.op is not detach:
             active.add(x)
     return active
 
@@ -112,32 +121,31 @@ class Pending:
     def __init__(self, of: Expression):
         self.of = of
         self.sums: dict[Shape, Expression] = {}
-        self.terms: dict[tuple[Any, int], list[Expression]] = {}
+        self.terms: dict[tuple[Op, int], list[Expression]] = {}
 
     def receive(self, part: Expression) -> None:
         """Add a term: at once, or, where its op knows a better sum, at the end."""
-        if part.op is not None and part.op.total and part.shape == self.of.shape:
-            self.terms.setdefault((part.op.total, len(part.args)), []).append(part)
+        op, shape = part.op, part.type.shape
+        if op is not None and op.total is not None and shape == self.of.type.shape:
+            self.terms.setdefault((op, len(part.args)), []).append(part)
+        elif shape in self.sums:
+            self.sums[shape] = self.sums[shape] + part
         else:
-            self._add(part)
+            self.sums[shape] = part
 
     def total(self) -> Expression:
         """The sum of all terms, with the shape and dtype of what it belongs to."""
-        for (total, _), terms in self.terms.items():
-            merged = total(terms) if len(terms) > 1 else None
-            for part in terms if merged is None else [merged]:
-                self._add(part)
-        return reduce(OPS["add"], [_fit(s, self.of) for s in self.sums.values()])
-
-    def _add(self, part: Expression) -> None:
-        before = self.sums.get(part.shape)
-        self.sums[part.shape] = part if before is None else before + part
+        parts = list(self.sums.values())
+        for (op, _), terms in self.terms.items():
+            merged = op.total(terms) if op.total and len(terms) > 1 else None
+            parts += terms if merged is None else [merged]
+        return reduce(OPS["add"], [_fit(part, self.of) for part in parts])
 
 
 def _fit(part: Expression, of: Expression) -> Expression:
     """``part`` with the shape and dtype of ``of``: broadcasting is undone."""
-    shape = of.shape
-    if part.shape != shape:
+    shape = of.type.shape
+    if part.type.shape != shape:
         extra = part.ndim - len(shape)
         if extra > 0:
             part = OPS["asum"](part, axis=tuple(range(extra)))
@@ -147,6 +155,6 @@ def _fit(part: Expression, of: Expression) -> Expression:
             part = OPS["asum"](part, axis=wide, keepdims=True)
         if part.shape != shape:
             part = NUMPY["broadcast_to"](part, shape)
-    if part.dtype != of.dtype:
+    if part.type.dtype != of.type.dtype:
         part = OPS["astype"](part, dtype=of.dtype)
     return part

@@ -78,3 +78,10 @@ def common_dtype(
     if floating and dtype.kind != "f":
         return np.dtype(np.float64), True
     return dtype, False
+
+
+def strays(own: np.dtype[Any], dtype: np.dtype[Any], floating: bool) -> bool:
+    """Whether NumPy, left alone, would make of ``own`` beside ``dtype`` another."""
+    if own.kind != "f" and (floating or own.kind == "b"):
+        return floating
+    return bool(np.result_type(own, dtype) != dtype)

@@ -27,6 +27,7 @@ from .dtypes import (
     common_dtype,
     floating_dtype,
     promoted_dtype,
+    strays,
 )
 from .operators import NUMPY, Operators
 from .settings import Cache, current_dtype
@@ -323,15 +324,15 @@ class Op:
         """None to keep an argument, a literal to replace it, a dtype to cast it to."""
         meeting = range(len(mixed))[self.meet]
         together = [getattr(mixed[k], "type", mixed[k]) for k in meeting]
-        dtype, strict = common_dtype(together, floating=self.dtype is floating_dtype)
+        floating = self.dtype is floating_dtype
+        dtype, strict = common_dtype(together, floating)
         casts: list[Any] = [None] * len(mixed)
         for k, x in enumerate(mixed):
             met = k in meeting
             if not isinstance(x, Expression):
                 casts[k] = literal(x, np.result_type(*[dtype] * met, x))
-            elif met and strict and x.dtype.kind != "b":
-                if np.result_type(x.dtype, dtype) != dtype:
-                    casts[k] = dtype
+            elif met and strict and strays(x.dtype, dtype, floating):
+                casts[k] = dtype
         return casts
 
     def _bind(self, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, Any]:

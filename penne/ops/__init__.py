@@ -125,5 +125,13 @@ _COMPOSED = (
 )
 NUMPY.update({f.__name__: f for f in _COMPOSED})
 NUMPY.update(
-    sum=asum, max=amax, min=amin, abs=absolute, true_divide=divide, concat=concatenate
+    sum=asum,
+    max=amax,
+    min=amin,
+    abs=absolute,
+    true_divide=divide,
+    concat=concatenate,
+    shape=lambda x: x.shape,
+    ndim=lambda x: x.ndim,
+    size=lambda x: x.size,
 )

@@ -19,6 +19,22 @@ def bool_dtype(dtypes: list[Any], params: Any) -> Any:
     return np.dtype(bool)
 
 
+def signed_dtype(dtypes: list[Any], params: Any) -> Any:
+    """The dtype rule of what NumPy does not do with bools."""
+    dtype = np.result_type(*dtypes)
+    if dtype.kind == "b":
+        raise TypeError(
+            "negative, subtract, sign: take no bools, write logical_not(x), "
+            "not_equal(x, y) or astype(x, dtype=float)"
+        )
+    return dtype
+
+
+def power_dtype(dtypes: list[Any], params: Any) -> Any:
+    """The dtype rule of powers: those of bools are integers."""
+    return np.power(*(np.ones((), d) for d in dtypes)).dtype
+
+
 def chosen_dtype(dtypes: list[Any], params: Any) -> Any:
     """The dtype rule of ``where``: the condition does not count."""
     return np.result_type(*dtypes[1:])
@@ -33,7 +49,7 @@ def add(a: Array, b: Array) -> Array:
     return np.add(a, b)
 
 
-@op("(),()->()", gradient=lambda g, y, a, b: (g, -g))
+@op("(),()->()", gradient=lambda g, y, a, b: (g, -g), dtype=signed_dtype)
 def subtract(a: Array, b: Array) -> Array:
     """Difference, elementwise."""
     return np.subtract(a, b)
@@ -51,7 +67,7 @@ def divide(a: Array, b: Array) -> Array:
     return np.divide(a, b)
 
 
-@op("()->()", gradient=lambda g, y, x: (-g,))
+@op("()->()", gradient=lambda g, y, x: (-g,), dtype=signed_dtype)
 def negative(x: Array) -> Array:
     """The negative, elementwise."""
     return np.negative(x)
@@ -64,19 +80,19 @@ def _power_gradient(
     return g * slope, where(equal(y, 0), 0.0, g * y * log(where(greater(x, 0), x, 1)))
 
 
-@op("(),()->()", gradient=_power_gradient)
+@op("(),()->()", gradient=_power_gradient, dtype=power_dtype)
 def power(x: Array, p: Array) -> Array:
     """``x ** p``, elementwise; the gradient of ``p`` is that of ``x > 0``."""
     return np.power(x, p)
 
 
-@op("()->()", gradient=lambda g, y, x: (g * sign(x),))
+@op("()->()", gradient=lambda g, y, x: (g * detach(sign(x)),))
 def absolute(x: Array) -> Array:
     """Absolute value, elementwise; its gradient at 0 is 0."""
     return np.absolute(x)
 
 
-@op("()->()")
+@op("()->()", dtype=signed_dtype)
 def sign(x: Array) -> Array:
     """-1, 0 or 1, elementwise; constant to gradients."""
     return np.sign(x)
@@ -138,7 +154,12 @@ def softplus(x: Array) -> Array:
 # --- choices --------------------------------------------------------------------------
 
 
-@op("()->()", gradient=lambda g, y, x: (where(greater(y, 0), g, 0.0),))
+def _gated(g: Expression, passes: Expression) -> Expression:
+    """``g`` where it passes, else 0; that the gate itself has no gradient is meant."""
+    return where(detach(passes), g, 0.0)
+
+
+@op("()->()", gradient=lambda g, y, x: (_gated(g, greater(y, 0)),))
 def rectify(x: Array) -> Array:
     """The positive part max(x, 0), elementwise; its gradient at 0 is 0."""
     return np.maximum(x, x.dtype.type(0))
@@ -146,7 +167,7 @@ def rectify(x: Array) -> Array:
 
 def _won(g: Expression, tie: Expression, won: Expression) -> Expression:
     """``g`` where won, half of it in a tie, else 0."""
-    return where(tie, 0.5 * g, where(won, g, 0.0))
+    return where(detach(tie), 0.5 * g, _gated(g, won))
 
 
 @op(
@@ -176,9 +197,9 @@ def minimum(a: Array, b: Array) -> Array:
 @op(
     "(),(),()->()",
     gradient=lambda g, y, x, low, high: (
-        where(logical_and(greater_equal(x, low), less_equal(x, high)), g, 0.0),
-        where(less(x, low), g, 0.0),
-        where(greater(x, high), g, 0.0),
+        _gated(g, logical_and(greater_equal(x, low), less_equal(x, high))),
+        _gated(g, less(x, low)),
+        _gated(g, greater(x, high)),
     ),
 )
 def clip(x: Array, low: Array, high: Array) -> Array:
@@ -188,7 +209,7 @@ def clip(x: Array, low: Array, high: Array) -> Array:
 
 @op(
     "(),(),()->()",
-    gradient=lambda g, y, c, a, b: (None, where(c, g, 0.0), where(c, 0.0, g)),
+    gradient=lambda g, y, c, a, b: (None, _gated(g, c), where(detach(c), 0.0, g)),
     dtype=chosen_dtype,
     meet=slice(1, None),
 )
@@ -257,11 +278,18 @@ def logical_not(x: Array) -> Array:
 # --- kinds ----------------------------------------------------------------------------
 
 
+def _real_dtype(name: str, shapes: Any, params: dict[str, Any]) -> dict[str, Any]:
+    dtype = np.dtype(params["dtype"])
+    if dtype.kind not in "biuf":
+        raise TypeError(f"{name}: {dtype} is no dtype of real numbers")
+    return {"dtype": dtype}
+
+
 @op(
     "()->()",
     gradient=lambda g, y, x, dtype: (g,),
     dtype=lambda dtypes, params: params["dtype"],
-    normalize=lambda name, shapes, params: {"dtype": np.dtype(params["dtype"])},
+    normalize=_real_dtype,
 )
 def astype(x: Array, *, dtype: Any) -> Array:
     """x with another dtype; a cast to integers is constant to gradients."""

@@ -6,6 +6,7 @@ that their gradients need (``outer``, ``crossprod``).  ``dot``, ``matmul`` and
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,11 @@ def dot(x: Any, y: Any) -> Expression:
     if not x.ndim or not y.ndim:
         return multiply(x, y)
     if y.ndim > 2:
-        raise ValueError(f"dot: y has more than 2 axes, got {x.shape} and {y.shape}")
+        seen = f"got {x.shape} and {y.shape}"
+        raise ValueError(f"dot: y has more than 2 axes, {seen}; write matmul(x, y)")
     if y.ndim == 1:
         return matvec(x, y)
-    rows = matmat(reshape(x, (-1, x.shape[-1])), y)
+    rows = matmat(reshape(x, (prod(x.shape[:-1]), x.shape[-1])), y)
     return reshape(rows, (*x.shape[:-1], y.shape[-1]))
 
 

@@ -12,7 +12,7 @@ from ..dtypes import INDEX, floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .axes import negative_axes
-from .elementwise import equal, exp, where
+from .elementwise import detach, equal, exp, where
 from .shape import expand_dims, reshape
 
 Array = np.ndarray[Any, Any]
@@ -22,8 +22,16 @@ def _all_axes(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[st
     return {**params, "axis": negative_axes(name, params["axis"], len(shapes[0]))}
 
 
+def _filled_axes(name: str, shapes: list[Shape], params: Any) -> dict[str, Any]:
+    params = _all_axes(name, shapes, params)
+    if not all(shapes[0][k] for k in params["axis"]):
+        raise ValueError(f"{name}: there is none along an empty axis, got {shapes[0]}")
+    return params
+
+
 def _one_axis(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[str, Any]:
-    (axis,) = negative_axes(name, params["axis"], len(shapes[0]))
+    params = _filled_axes(name, shapes, params)
+    (axis,) = params["axis"]
     return {**params, "axis": axis}
 
 
@@ -59,18 +67,18 @@ def asum(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 def _extreme_gradient(
     g: Expression, y: Expression, x: Expression, axis: Any, keepdims: bool
 ) -> tuple[Expression]:
-    tied = equal(x, _expanded(y, axis, keepdims))
+    tied = detach(equal(x, _expanded(y, axis, keepdims)))
     share = g / asum(tied, axis=axis, keepdims=keepdims)
     return (where(tied, _expanded(share, axis, keepdims), 0.0),)
 
 
-@op(reduced, gradient=_extreme_gradient, normalize=_all_axes)
+@op(reduced, gradient=_extreme_gradient, normalize=_filled_axes)
 def amax(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The largest along ``axis``; those that tie share the gradient equally."""
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@op(reduced, gradient=_extreme_gradient, normalize=_all_axes)
+@op(reduced, gradient=_extreme_gradient, normalize=_filled_axes)
 def amin(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The smallest along ``axis``; those that tie share the gradient equally."""
     return np.min(x, axis=axis, keepdims=keepdims)
@@ -88,7 +96,9 @@ def logsumexp(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) along ``axis``, without overflow (SciPy's)."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, top.dtype.type(0))
-    total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    total = np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)
+    with np.errstate(divide="ignore"):  # of nothing but -inf the sum is 0, its log -inf
+        total = np.log(total) + top
     return total if keepdims or axis == () else np.squeeze(total, axis)
 
 

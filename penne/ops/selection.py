@@ -7,6 +7,7 @@ different symbol is not a different op.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..dtypes import INDEX, first_dtype
 from ..graph import Constant, Expression, constant, literal, op
 from ..rows import sum_rows
 from ..settings import current_dtype
-from ..signature import Shape, group
+from ..signature import Shape, broadcast_shapes, group
 from .axes import negative_axis
 from .elementwise import astype, equal, where
 from .shape import broadcast_to, concatenate, expand_dims, reshape, transpose
@@ -109,7 +110,7 @@ def gather(x: Array, *indices: Array, rank: int, after: int) -> Array:
     leading = x.ndim - len(indices) - after
     if not leading:
         return x[indices]
-    if np.ndim(indices[0]) == rank:
+    if all(np.ndim(i) == rank for i in indices):
         whole: list[Any] = [slice(None)] * after
         return x[(..., *indices, *whole)]
     loops = [np.shape(i)[: np.ndim(i) - rank] for i in indices]
@@ -125,7 +126,8 @@ def _total_scatter(terms: Sequence[Expression]) -> Expression | None:
         return None
     rows, *indices = zip(*(t.args for t in terms))
     after = shape[len(indices) :]
-    flat = concatenate([reshape(r, (-1, *after)) for r in rows], axis=0)
+    counts = [prod(i.shape) for i in indices[0]]
+    flat = concatenate([reshape(r, (n, *after)) for r, n in zip(rows, counts)])
     places = [concatenate([reshape(i, (-1,)) for i in part]) for part in indices]
     return scatter_add(flat, *places, rank=1, shape=shape)
 
@@ -167,7 +169,12 @@ def _overwrite_gradient(
     return kept, where(last, gather(g, i, rank=1, after=0), 0.0), None
 
 
-@op("(n),(k),(k)->(n)", gradient=_overwrite_gradient, meet=slice(0, 2))
+@op(
+    "(n),(k),(k)->(n)",
+    gradient=_overwrite_gradient,
+    dtype=lambda dtypes, params: np.result_type(*dtypes[:2]),
+    meet=slice(0, 2),
+)
 def overwrite(x: Array, v: Array, i: Array) -> Array:
     """A copy of x in which v_k stands at i_k; of two at one place, the later."""
     loop = np.broadcast_shapes(x.shape[:-1], v.shape[:-1], np.shape(i)[:-1])
@@ -188,20 +195,20 @@ def getitem(x: Any, index: Any) -> Expression:
     """
     x = constant(x)
     if type(index) is int and x.ndim:
-        _check_range(index, x.shape[0])
+        _check_range("getitem", index, x.shape[0])
         return gather(x, literal(index, INDEX), rank=0, after=x.ndim - 1)
     items = _expanded_index(index if isinstance(index, tuple) else (index,), x.shape)
     steps: list[Step] = []
     arrays: dict[int, Expression] = {}
     kept: list[int | None] = []
     for item in items:
-        if item is not None:
-            size = x.shape[len(steps)]
-            whole = not isinstance(item, slice)
-            steps.append(_canonical(slice(None) if whole else item, size))
-            if whole:
-                arrays[len(steps) - 1] = _checked_array(item, size)
-        kept.append(item if item is None else len(steps) - 1)
+        axis = len(steps)
+        kept.append(None if item is None else axis)
+        if isinstance(item, slice):
+            steps.append(_canonical(item, x.shape[axis]))
+        elif item is not None:
+            steps.append((0, x.shape[axis], 1))
+            arrays[axis] = _checked_array("getitem", item, x.shape[axis])
     if any(step != (0, n, 1) for step, n in zip(steps, x.shape)):
         x = slice_axes(x, steps=tuple(steps))
     return _gathered(x, arrays, kept)
@@ -210,8 +217,11 @@ def getitem(x: Any, index: Any) -> Expression:
 def _expanded_index(items: tuple[Any, ...], shape: Shape) -> list[Any]:
     """One item for each axis of ``shape``, and None for each new one."""
     full: list[Any] = []
+    masks: list[tuple[int, Shape]] = []
     for item in items:
         mask = _as_mask(item)
+        if mask is not None:
+            masks.append((len(full), mask.shape))
         full.extend([item] if mask is None else mask.nonzero())
     used = sum(item is not None and item is not ... for item in full)
     dots = [k for k, item in enumerate(full) if item is ...]
@@ -220,7 +230,15 @@ def _expanded_index(items: tuple[Any, ...], shape: Shape) -> list[Any]:
         raise IndexError(f"getitem: {wrong} for shape {shape}, got {items}")
     at = dots[0] if dots else len(full)
     rest = [slice(None)] * (len(shape) - used)
+    for place, wanted in masks:
+        before = sum(item is not None and item is not ... for item in full[:place])
+        _check_mask(wanted, shape, before + len(rest) * (place > at))
     return full[:at] + rest + full[at + 1 :]
+
+
+def _check_mask(wanted: Shape, shape: Shape, axis: int) -> None:
+    if shape[axis : axis + len(wanted)] != wanted:
+        raise IndexError(f"getitem: mask of shape {wanted} does not fit {shape}")
 
 
 def _as_mask(item: Any) -> Array | None:
@@ -244,50 +262,58 @@ def _canonical(item: slice, size: int) -> Step:
     return start, (None if stop < 0 else stop), step
 
 
-def _checked_array(item: Any, size: int) -> Expression:
+def _checked_array(name: str, item: Any, size: int) -> Expression:
     """An int or integer array, in range where its values are known."""
     empty = isinstance(item, list) and not item
     index = constant(np.empty(0, np.intp) if empty else item)
     if index.dtype.kind not in "iu":
         raise TypeError(
-            f"getitem: an index is an int, a slice, '...', newaxis or an array of "
+            f"{name}: an index is an int, a slice, '...', newaxis or an array of "
             f"ints or bools, got {index.dtype}"
         )
     if isinstance(index, Constant) and index.size:
-        _check_range(int(index.value.min()), size)
-        _check_range(int(index.value.max()), size)
+        _check_range(name, int(index.value.min()), size)
+        _check_range(name, int(index.value.max()), size)
     return index
 
 
-def _check_range(index: int, size: int) -> None:
+def _check_range(name: str, index: int, size: int) -> None:
     if not -size <= index < size:
-        raise IndexError(f"getitem: index {index} is out of range, the axis has {size}")
+        raise IndexError(f"{name}: index {index} is out of range, the axis has {size}")
 
 
 def _gathered(x: Expression, arrays: dict[int, Expression], kept: list[Any]) -> Any:
     """x indexed by ``arrays`` at their axes, then new axes put in."""
     if not arrays:
         return expand_dims(x, _new_axes(kept)) if None in kept else x
-    rank = max(i.ndim for i in arrays.values())
-    indices = list(arrays.values())
-    if any(i.ndim < rank for i in indices):
-        shape = np.broadcast_shapes(*(i.shape for i in indices))
-        indices = [broadcast_to(i, shape) for i in indices]
-    axes, order = list(arrays), kept
-    where_from = [kept.index(k) for k in axes]
-    adjacent = where_from == list(range(where_from[0], where_from[0] + len(axes)))
-    if not adjacent:
+    indices = _alike(list(arrays.values()))
+    axes, order, after = list(arrays), kept, x.ndim - 1 - max(arrays)
+    found = kept.index(axes[0])
+    if kept[found : found + len(axes)] != axes:  # apart: NumPy puts them in front
         rest = [k for k in range(x.ndim) if k not in arrays]
         x = transpose(x, axes=(*axes, *rest))
-        order = [*axes, *(k for k in kept if k not in arrays)]
-        after = len(rest)
-    else:
-        after = x.ndim - 1 - axes[-1]
-    y = gather(x, *indices, rank=rank, after=after)
+        order, after = [*axes, *(k for k in kept if k not in arrays)], len(rest)
+    y = gather(x, *indices, rank=indices[0].ndim, after=after)
     result: list[int | None] = []
     for k in order:
-        result.extend([k] if k not in arrays else [-1] * rank * (k == axes[0]))
+        result.extend(
+            [k] if k not in arrays else [0] * (indices[0].ndim * (k == axes[0]))
+        )
     return expand_dims(y, _new_axes(result)) if None in result else y
+
+
+def _alike(indices: list[Expression]) -> list[Expression]:
+    """Index arrays broadcast to one shape."""
+    shapes = [i.shape for i in indices]
+    if len(set(shapes)) == 1:
+        return indices
+    try:
+        shape = broadcast_shapes(shapes)
+    except ValueError:
+        seen = " and ".join(map(str, shapes))
+        wrong = f"getitem: index arrays do not broadcast, got {seen}"
+        raise IndexError(wrong) from None
+    return [broadcast_to(i, shape) for i in indices]
 
 
 def _new_axes(kept: list[Any]) -> tuple[int, ...]:
@@ -310,7 +336,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Expression:
     if axis is None:
         return take(reshape(x, (-1,)), indices, 0)
     axis = negative_axis("take", axis, x.ndim)
-    indices = _checked_array(indices, x.shape[axis])
+    indices = _checked_array("take", indices, x.shape[axis])
     return gather(x, indices, rank=indices.ndim, after=-1 - axis)
 
 
@@ -318,7 +344,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expression:
     """NumPy's ``take_along_axis``: for each line along ``axis`` its own indices."""
     x = constant(x)
     axis = negative_axis("take_along_axis", axis, x.ndim)
-    indices = _checked_array(indices, x.shape[axis])
+    indices = _checked_array("take_along_axis", indices, x.shape[axis])
     if indices.ndim != x.ndim:
         seen = f"got {x.shape} and {indices.shape}"
         raise ValueError(f"take_along_axis: arguments differ in their axes, {seen}")
@@ -335,8 +361,8 @@ def one_hot(index: Any, size: int) -> Expression:
 
     Raises IndexError for an index outside [0, size).
     """
-    index = _checked_array(index, size)
+    index = _checked_array("one_hot", index, size)
     if isinstance(index, Constant) and index.size and index.value.min() < 0:
-        _check_range(-size - 1, size)
+        raise IndexError(f"one_hot: an index is negative, got {index.value.min()}")
     hot = equal(expand_dims(index, -1), constant(np.arange(size)))
     return astype(hot, dtype=current_dtype())

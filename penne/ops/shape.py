@@ -85,6 +85,8 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
     """x repeated along axes of length 1 and new first axes, to fill ``shape``."""
     x = constant(x)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if len(shape) < x.ndim:
+        raise ValueError(f"broadcast_to: {shape} has fewer axes, got {x.shape}")
     return _broadcast(reshape(x, (1,) * (len(shape) - x.ndim) + x.shape), shape=shape)
 
 
