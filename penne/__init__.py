@@ -19,11 +19,11 @@ from .graph import (
 from .graph import (
     op as op,
 )
-from .layers import Dropout, Layer, LayerNorm, training
+from .layers import Dropout, Layer, LayerNorm
 from .modules import Module
 from .ops import *  # noqa: F403  # ops.__all__ says what is public
 from .optimize import SGD, Adagrad, Adam, StochasticGradientDescent
-from .randomness import fixed_masks
+from .randomness import fixed_masks, training
 from .recurrent import (
     GRU,
     LSTM,

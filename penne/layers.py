@@ -14,13 +14,13 @@ from .compute import compute_value
 from .differentiate import gradient
 from .dtypes import INDEX
 from .functions import hardtanh, layer_norm, logsoftmax, softmax
-from .graph import Expression, Parameter, constant, literal, parameter
+from .graph import Constant, Expression, Parameter, constant, literal, parameter
 from .initializers import Initializer, default
 from .modules import Module
-from .ops import add, asum, dot, multiply, rectify, sigmoid, tanh
+from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
 from .ops.selection import gather
 from .randomness import Random
-from .settings import Setting, Switch, current_dtype, generator
+from .settings import current_dtype, generator
 
 Function = Callable[[Expression], Expression]
 Size = int | str | Sequence[Any]
@@ -66,6 +66,8 @@ class Layer(Module):
         rng: np.random.Generator | int | None = None,
     ):
         self.insize = insizes(insize)
+        if not self.insize:
+            raise ValueError("Layer: takes at least one argument, got no insize")
         self.outsize = positive("Layer", "outsize", outsize)
         self.f = f
         gain = guess_gain(f, outsize) if gain is None else gain
@@ -84,8 +86,10 @@ class Layer(Module):
         m = self.outsize
         shape, fan = ((m,), m) if isinstance(n, str) else ((abs(n), m), n)
         fan_in = None if isinstance(n, str) or fan < 0 else fan
-        drawn = init(rng, shape, fan_in, m, gain)
-        return parameter(np.asarray(drawn, current_dtype()))
+        drawn = np.asarray(init(rng, shape, fan_in, m, gain), current_dtype())
+        if drawn.shape != shape:
+            raise ValueError(f"Layer: init is to draw {shape}, got {drawn.shape}")
+        return parameter(drawn)
 
     def __call__(self, *args: Any) -> Expression:
         """f of the sum of the products; one argument for each ``insize``."""
@@ -153,25 +157,32 @@ def lookup(W: Expression, symbols: Any) -> Expression:
     if type(symbols) is int and 0 <= symbols < W.shape[0]:
         return gather(W, literal(symbols, INDEX), rank=0, after=1)
     if not isinstance(symbols, Expression):
-        symbols = _symbols(symbols, W.shape[0])
+        symbols = _symbols(symbols)
     if symbols.dtype.kind not in "iu":
         raise TypeError(f"lookup: takes ints, got an expression of {symbols.dtype}")
+    if isinstance(symbols, Constant):
+        _check_symbols(symbols.value, W.shape[0])
+    else:  # a computed symbol below 0 is out of range too, found at evaluation
+        symbols = where(less(symbols, 0), W.shape[0], symbols)
     return gather(W, symbols, rank=symbols.ndim, after=1)
 
 
-def _symbols(given: Any, size: int) -> Expression:
-    """Ints from outside as an index, checked while the caller's line is at hand."""
+def _symbols(given: Any) -> Expression:
+    """Ints from outside as an index."""
     array = np.asarray(given)
     if isinstance(given, list) and not array.size:
         array = array.astype(INDEX)
     if array.dtype.kind not in "iu":
         kind = type(given).__name__
         raise TypeError(f"lookup: takes ints, got {kind} of {array.dtype}")
+    return constant(array)
+
+
+def _check_symbols(array: np.ndarray[Any, Any], size: int) -> None:
     outside = (array < 0) | (array >= size)
     if outside.any():
         wrong = array[outside].flat[0]
         raise IndexError(f"lookup: symbol {wrong} is outside [0, {size})")
-    return constant(array)
 
 
 _GAINS: list[tuple[Any, Callable[[int], float]]] = [
@@ -200,9 +211,15 @@ def guess_gain(f: Function | None, d: int) -> float:
     slopes = []
     for at in (-0.1, 0.1):
         x = parameter(np.full(d, at))
-        slope = compute_value(gradient(asum(f(x)), x))
-        slopes.append(np.abs(slope).mean())
+        slopes.append(np.abs(_slope(f, x)).mean())
     return float(np.clip(np.mean(slopes), 0.25, 1.0))
+
+
+def _slope(f: Function, x: Expression) -> Any:
+    try:
+        return compute_value(gradient(asum(f(x)), x))
+    except ValueError:  # constant to gradients, as sign is
+        return np.zeros(x.shape)
 
 
 class LayerNorm(Module):
@@ -222,26 +239,13 @@ class LayerNorm(Module):
         return layer_norm(x, self.gain, self.bias, eps=self.eps)
 
 
-_training: Switch[bool] = Switch("training", True)
-
-
-def training(on: bool = True) -> Setting[bool]:
-    """Switch every dropout on (as at first) or off, for evaluations from now on.
-
-    For the process, or as a ``with`` block for the block alone.
-    """
-    return _training(bool(on))
-
-
 class _Mask:
-    """Draws 1/(1-p) with probability 1-p, else 0; ones when not training."""
+    """Draws 1/(1-p) with probability 1-p, else 0."""
 
     def __init__(self, p: float):
         self.p = p
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-        if not _training.value:
-            return np.ones(shape)
         return (rng.random(shape) >= self.p) / (1 - self.p)
 
 
@@ -263,4 +267,5 @@ class Dropout:
     def __call__(self, x: Any) -> Expression:
         """x times a random mask."""
         x = constant(x)
-        return multiply(x, Random(_Mask(self.p), x.shape, x.dtype, self.rng))
+        dtype = x.dtype if x.floating else current_dtype()
+        return multiply(x, Random(_Mask(self.p), 1.0, x.shape, dtype, self.rng))

@@ -6,6 +6,7 @@ and only then are all of them written.  This module imports ``compute``.
 """
 
 from abc import ABC, abstractmethod
+from math import fsum, inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,15 @@ class Trainer(ABC):
 
 
 def clipped(gradients: dict[Parameter, Any], bound: float) -> dict[Parameter, Any]:
-    """``gradients`` scaled so that the norm of all of them is at most ``bound``."""
+    """``gradients`` scaled so that the norm of all of them is at most ``bound``.
+
+    The norm is computed in float64, and equals that of dense gradients to the bit.
+    Raises FloatingPointError where it is infinite.
+    """
     arrays = [g.values if isinstance(g, Rows) else g for g in gradients.values()]
-    norm = float(np.sqrt(sum(float(np.vdot(a, a)) for a in arrays)))
+    norm = sqrt(fsum(x for a in arrays for x in _squares(a)))
+    if norm == inf:
+        raise FloatingPointError("clip_gradients: the norm of the gradients is inf")
     if norm <= bound:
         return gradients
     scale = bound / norm
@@ -82,6 +89,14 @@ def clipped(gradients: dict[Parameter, Any], bound: float) -> dict[Parameter, An
         p: g._replace(values=g.values * scale) if isinstance(g, Rows) else g * scale
         for p, g in gradients.items()
     }
+
+
+def _squares(a: Array) -> list[float]:
+    """The sum of squares of each row: rows of zeros do not change their exact sum."""
+    if not a.size:
+        return []
+    rows = a.reshape(len(a) if a.ndim else 1, -1)
+    return np.square(rows, dtype=np.float64).sum(axis=1).tolist()
 
 
 class StochasticGradientDescent(Trainer):

@@ -14,24 +14,52 @@ from .graph import Expression
 from .settings import Setting, Switch, generator
 from .signature import Shape
 
+_training: Switch[bool] = Switch("training", True)
+_held: Switch[dict[Expression, Any] | None] = Switch("random draws held", None)
+
+
+def training(on: bool = True) -> Setting[bool]:
+    """Switch every dropout on (as at first) or off, for evaluations from now on.
+
+    For the process, or as a ``with`` block for the block alone.
+    """
+    return _training(bool(on))
+
+
+def fixed_masks() -> Setting[dict[Expression, Any] | None]:
+    """A ``with`` block in which every random leaf keeps the draw it made first."""
+    return _held({})
+
 
 class Random(Expression):
-    """A leaf whose array is drawn anew at each evaluation: ``draw(rng, shape)``."""
+    """A leaf whose array is drawn anew at each evaluation: ``draw(rng, shape)``.
 
-    __slots__ = ("draw", "rng")
-    held: Switch["dict[Random, Any] | None"] = Switch("random draws held", None)
+    While ``training(False)`` holds, every element is ``rest`` instead.
+    """
 
-    def __init__(self, draw: Callable[..., Any], shape: Shape, dtype: Any, rng: Any):
+    __slots__ = ("draw", "rest", "rng")
+
+    def __init__(
+        self,
+        draw: Callable[..., Any],
+        rest: float,
+        shape: Shape,
+        dtype: Any,
+        rng: np.random.Generator | int | None = None,
+    ):
         super().__init__(None, (), {}, ArrayType(shape, np.dtype(dtype), WEAK))
         self.draw = draw
+        self.rest = rest
         self.rng = generator(rng)
 
     @property
     def value(self) -> np.ndarray[Any, Any]:
         """A new draw, or the draw that ``fixed_masks()`` holds."""
-        held = Random.held.value
+        if not _training.value:
+            return np.full(self.shape, self.rest, self.dtype)
+        held = _held.value
         if held is not None and self in held:
-            return held[self]
+            return np.asarray(held[self])
         array = np.asarray(self.draw(self.rng, self.shape), dtype=self.dtype)
         if held is not None:
             held[self] = array
@@ -41,9 +69,4 @@ class Random(Expression):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Random, (self.draw, self.shape, self.dtype, self.rng)
-
-
-def fixed_masks() -> Setting[dict[Any, Any] | None]:
-    """A ``with`` block in which every random leaf keeps the draw it made first."""
-    return Random.held({})
+        return Random, (self.draw, self.rest, self.shape, self.dtype, self.rng)

@@ -13,18 +13,21 @@ to attributes after construction is its state; nothing is declared.  Example::
             return self.total
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABCMeta
+from collections import deque
+from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from ..compute import Values, compute_values
-from ..graph import Constant, Expression, constant
+from ..graph import Constant, Expression, Parameter, constant
 from ..modules import Module
 from ..ops import stack
 
 
-class _Remembering(type):
+class _Remembering(ABCMeta):
     """Notes what ``__init__`` assigned: what differs from it later is state."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -90,10 +93,8 @@ class Transducer(Module, metaclass=_Remembering):
         transducers too.  Assigning a state returns to it exactly."""
         found = {}
         for path, part in self.transducers().items():
-            for name, value in vars(part).items():
-                same = name in part._built and part._built[name] is value
-                if not same and not isinstance(value, Module):
-                    found[f"{path}.{name}" if path else name] = _copied(value)
+            for name, value in part._changed().items():
+                found[f"{path}.{name}" if path else name] = _mapped(_copied, value)
         return found
 
     @state.setter
@@ -104,45 +105,58 @@ class Transducer(Module, metaclass=_Remembering):
         if unknown:
             raise ValueError(f"state: there is no transducer at {unknown[0]!r} here")
         for part in parts.values():
-            vars(part).clear()
-            vars(part).update(part._built)
+            for name in part._changed():
+                del vars(part)[name]
+                if name in part._built:
+                    vars(part)[name] = part._built[name]
         for (path, name), value in zip(places, state.values()):
-            setattr(parts[path], name, _copied(value))
+            setattr(parts[path], name, _mapped(_copied, value))
+
+    def _changed(self) -> dict[str, Any]:
+        """The attributes assigned since construction; modules are no state."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not isinstance(value, Module)
+            and not (name in self._built and self._built[name] is value)
+        }
 
     def detach(self, values: Values | None = None) -> None:
         """Make the state constants of its present values, so that no gradient, and
         no memory, reaches back beyond this moment (truncated back-propagation).
+        A parameter in the state, as a learned first state is, stays one.
 
         ``values``: a mapping from an evaluation, as ``compute_values`` or
         ``receive`` extend it, saves computing them again.
         """
         state = self.state
-        wanted = [x for value in state.values() for x in _expressions(value)]
-        values = compute_values(wanted, values)
-        self.state = {path: _valued(value, values) for path, value in state.items()}
+        found: list[Any] = []
+        _mapped(found.append, state)
+        values = compute_values([x for x in found if _is_computed(x)], values)
+        self.state = _mapped(
+            lambda x: constant(np.array(values[x])) if _is_computed(x) else x, state
+        )
+
+
+def _is_computed(x: Any) -> bool:
+    return isinstance(x, Expression) and not isinstance(x, Parameter)
 
 
 def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, (list, dict)) else value
+    return value.copy() if isinstance(value, (np.ndarray, set)) else value
 
 
-def _expressions(value: Any) -> Iterable[Expression]:
-    if isinstance(value, Expression):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _expressions(part)
-
-
-def _valued(value: Any, values: Values) -> Any:
-    """``value`` with a constant in place of every expression."""
-    if isinstance(value, Expression):
-        return constant(np.asarray(values[value]))
-    if isinstance(value, dict):
-        return {k: _valued(v, values) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_valued(v, values) for v in value)
-    return value
+def _mapped(f: Callable[[Any], Any], value: Any) -> Any:
+    """``value`` with f of what its lists, tuples and dicts hold, at any depth."""
+    if isinstance(value, tuple):
+        parts = [_mapped(f, v) for v in value]
+        return value._make(parts) if hasattr(value, "_make") else tuple(parts)
+    if isinstance(value, (list, dict, deque)):
+        new: Any = copy(value)
+        for k, v in value.items() if isinstance(value, dict) else enumerate(value):
+            new[k] = _mapped(f, v)
+        return new
+    return f(value)
 
 
 class Map(Transducer):

@@ -1,0 +1,272 @@
+"""Each cell equals its equations, its source's numbers, and its derivative."""
+
+from itertools import pairwise
+
+import cells_by_hand as by_hand
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penne import *
+from penne.graph import topological
+from penne.recurrent.variants import StandardLSTM
+
+CELLS = {
+    Simple: by_hand.simple,
+    LSTM: by_hand.coupled_lstm,
+    GRU: by_hand.gru,
+    StandardLSTM: by_hand.standard_lstm,
+}
+every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.__name__)
+sizes = st.integers(1, 4)
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """Parameters are float64 here."""
+    with default_dtype("float64"):
+        yield
+
+
+def randomize(module, rng):
+    """Every parameter, biases too, drawn anew, or the zero ones would prove little."""
+    for p in module.parameters().values():
+        p.value = rng.normal(0, 1, p.shape)
+
+
+@every_cell
+@given(n=sizes, m=sizes, steps=st.integers(0, 5), seed=st.integers(0, 10**6))
+def test_by_hand(cell, n, m, steps, seed):
+    """Outputs and final state are those of the equations, number by number."""
+    rng = np.random.default_rng(seed)
+    r = cell(n, m, rng=rng)
+    randomize(r, rng)
+    xs = rng.normal(0, 1, (steps, n))
+    p = {path: w.value.tolist() for path, w in r.parameters().items()}
+    outputs, state = CELLS[cell](p, xs.tolist(), m)
+    r.start()
+    found = [compute_value(r.step(x)) for x in xs]
+    np.testing.assert_allclose(
+        np.reshape(found, (steps, m)), np.reshape(outputs, (steps, m)), atol=1e-12
+    )
+    for name, value in state.items():
+        np.testing.assert_allclose(
+            compute_value(getattr(r, name)), value, rtol=1e-12, atol=1e-12
+        )
+
+
+@every_cell
+def test_symbols_by_hand(cell):
+    """A symbol is its one-hot vector, in every cell."""
+    rng = np.random.default_rng(1)
+    r = cell(-5, 3, rng=rng)
+    randomize(r, rng)
+    text = [4, 0, 0, 3]
+    p = {path: w.value.tolist() for path, w in r.parameters().items()}
+    outputs, _ = CELLS[cell](p, np.eye(5)[text].tolist(), 3)
+    found = [compute_value(h) for h in r.transduce(text)]
+    np.testing.assert_allclose(found, outputs, rtol=1e-12, atol=1e-12)
+
+
+# --- golden values --------------------------------------------------------------------
+
+
+def wave(k, *shape):
+    """The weights that the numbers on record were computed with."""
+    return 0.5 * np.sin(k + np.arange(np.prod(shape))).reshape(shape)
+
+
+GOLDEN = [
+    (Simple, {"layer": 0}, [-0.2673648540, -0.0882549669]),
+    (
+        LSTM,
+        {"input_gate": 0, "output_gate": 2, "input_layer": 3},
+        [-0.1807293837, -0.0668605401],
+    ),
+    (
+        GRU,
+        {"update_gate": 0, "reset_gate": 1, "input_layer": 3},
+        [-0.2653122344, -0.0567406911],
+    ),
+    (
+        StandardLSTM,
+        {"input_gate": 0, "forget_gate": 1, "output_gate": 2, "input_layer": 3},
+        [-0.1630010349, -0.0615157582],
+    ),
+]
+
+
+@pytest.mark.parametrize(("cell", "slots", "h4"), GOLDEN)
+def test_golden(cell, slots, h4):
+    """The fourth output, from weights that are sines, is the one on record."""
+    r = cell(3, 2)
+    for name, j in slots.items():
+        layer = getattr(r, name)
+        layer.weights[0].value = wave(10 * j, 3, 2)
+        layer.weights[1].value = wave(10 * j + 3, 2, 2)
+        if len(layer.weights) == 3:
+            layer.weights[2].value = wave(10 * j + 5, 2)
+        layer.bias.value = wave(10 * j + 7, 2)
+    xs = np.cos(np.arange(4)[:, None] + np.arange(3))
+    np.testing.assert_allclose(compute_value(r.transduce(xs))[-1], h4, atol=1e-9)
+
+
+COUNTS = [
+    (Simple, lambda n, m: n * m + m * m + m),
+    (LSTM, lambda n, m: 2 * (n * m + m * m + 2 * m) + (n * m + m * m + m)),
+    (GRU, lambda n, m: 3 * (n * m + m * m + m)),
+    (StandardLSTM, lambda n, m: 4 * (n * m + m * m + m)),
+]
+
+
+@pytest.mark.parametrize(("cell", "count"), COUNTS)
+@given(n=sizes, m=sizes)
+def test_count(cell, count, n, m):
+    """A cell has as many numbers as its equations name, for symbols too."""
+    assert cell(n, m).n_params() == cell(-n, m).n_params() == count(n, m)
+
+
+def test_counts_on_record():
+    """At 512 units: the counts that Wu and King's systems have."""
+    found = [cell(512, 512).n_params() for cell in (Simple, GRU, StandardLSTM)]
+    assert found == [524_800, 1_574_400, 2_099_200]
+
+
+# --- gradients ------------------------------------------------------------------------
+
+
+@every_cell
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_gradients(cell, batch):
+    """The gradient through time is the derivative, for every parameter."""
+    rng = np.random.default_rng(2)
+    r = cell(2, 3, rng=rng)
+    randomize(r, rng)
+    xs, towards = rng.normal(0, 1, (4, *batch, 2)), rng.normal(0, 1, (4, *batch, 3))
+    loss = asum((r.transduce(xs) - towards) ** 2)
+    found, expected = compute_gradients(loss), check_gradients(loss)
+    assert set(found) == set(expected) == set(r.parameters().values())
+    for p in found:
+        np.testing.assert_allclose(found[p], expected[p], rtol=1e-7, atol=1e-7)
+
+
+@every_cell
+def test_options(cell):
+    """Options of Layer pass through: rule of first weights, bias, no bias, model."""
+    model = []
+    r = cell(3, 2, model=model, init=initializers.orthogonal, rng=0, bias=0.5)
+    assert model == list(r.parameters().values())
+    for path, p in r.parameters().items():
+        if path.endswith("bias"):
+            assert (p.value == 0.5).all()
+        elif p.shape == (2, 2):
+            np.testing.assert_allclose(p.value @ p.value.T, np.eye(2), atol=1e-12)
+    assert not any(path.endswith("bias") for path in cell(3, 2, bias=None).parameters())
+
+
+@every_cell
+def test_same_seed(cell):
+    """The same seed gives the same weights."""
+    one, two = (cell(3, 2, rng=7).parameters() for _ in range(2))
+    assert all((one[k].value == two[k].value).all() for k in one)
+
+
+@every_cell
+def test_float32(cell):
+    """By default nothing computed is wider than float32, gradients included."""
+    with default_dtype("float32"):
+        r = cell(-4, 3)
+        loss = asum(stack(r.transduce([1, 2, 3])))
+        everything = topological([loss, *gradient(loss, list(r.parameters().values()))])
+    computed = [x for x in everything if x.op is not None and x.floating]
+    assert {x.dtype.name for x in computed} == {"float32"}
+
+
+# --- the class of the documentation, verbatim -----------------------------------------
+
+
+class Documented(Transducer):
+    def __init__(self, insize, outsize):
+        self.input_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
+        self.forget_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
+        self.output_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
+        self.input_layer = Layer([insize, outsize], outsize, f=tanh)
+        self.h0 = constant(np.zeros(outsize))
+        self.c0 = constant(np.zeros(outsize))
+
+    def start(self):
+        self.h = self.h0
+        self.c = self.c0
+
+    def step(self, inp):
+        i = self.input_gate(inp, self.h, self.c)
+        f = self.forget_gate(inp, self.h, self.c)
+        self.c = f * self.c + i * self.input_layer(inp, self.h)
+        o = self.output_gate(inp, self.h, self.c)
+        self.h = o * tanh(self.c)
+        return self.h
+
+
+TEXT = [ord(c) for c in "^the cat sat on the mat$"]
+
+
+def documented_loss(r, output, text=TEXT):
+    """Minus the log-probability of the text, as the documentation adds it up."""
+    r.start()
+    loss = constant(0.0)
+    for a, b in pairwise(text):
+        loss = loss - output(r.step(a))[b]
+    return loss
+
+
+def test_documented_float32():
+    """With float32 layers, float64 start states widen nothing: not one node of the
+    graph, no gradient, no value, no parameter after a step."""
+    with default_dtype("float32"):
+        r, output = Documented(-256, 8), Layer(8, 256, f=logsoftmax)
+    loss = documented_loss(r, output)
+    parameters = [*r.parameters().values(), *output.parameters().values()]
+    everything = topological([loss, *gradient(loss, parameters)])
+    nodes = [x for x in everything if x.op is not None and x.floating]
+    assert {x.dtype.name for x in nodes} == {"float32"}
+    values = compute_values(everything)
+    assert {values[x].dtype.name for x in nodes} == {"float32"}
+    assert {g.dtype.name for g in compute_gradients(loss).values()} == {"float32"}
+    trainer = Adagrad(learning_rate=0.1)
+    trainer.receive(loss)
+    memory = [a for kept in trainer.memory.values() for a in kept]
+    assert {p.value.dtype.name for p in parameters} == {"float32"}
+    assert {a.dtype.name for a in memory} == {"float32"}
+
+
+def test_documented_gradients():
+    """The class as printed has the gradients of its equations."""
+    rng = np.random.default_rng(3)
+    r = Documented(3, 2)
+    randomize(r, rng)
+    loss = asum(r.transduce(rng.normal(0, 1, (3, 3))) ** 2)
+    found, expected = compute_gradients(loss), check_gradients(loss)
+    for p in found:
+        np.testing.assert_allclose(found[p], expected[p], rtol=1e-7, atol=1e-7)
+
+
+def test_documented_trains():
+    """The class as printed learns two words: a tenth of its surprise is left."""
+    with default_dtype("float32"):
+        r, output = Documented(-256, 20), Layer(20, 256, f=logsoftmax)
+    reseed(r, 0)
+    reseed(output, 1)
+    trainer = Adagrad(learning_rate=0.2)
+    losses = [trainer.receive(documented_loss(r, output, TEXT[:8])) for _ in range(50)]
+    assert losses[-1] < losses[0] / 10
+
+
+def reseed(module, seed):
+    """The weights of the default rule, but the same in every run."""
+    rng = np.random.default_rng(seed)
+    for part in module.modules().values():
+        if isinstance(part, Layer):
+            again = Layer(part.insize, part.outsize, part.f, rng=rng)
+            for p, q in zip(part.weights, again.weights):
+                p.value = q.value

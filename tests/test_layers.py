@@ -1,0 +1,384 @@
+"""Layers: every way to call them means the same, and mistakes are told."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penne import *
+from penne.layers import flat, insizes, lookup
+
+sizes = st.integers(1, 4)
+seeds = st.integers(0, 10**6)
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """Parameters are float64 here."""
+    with default_dtype("float64"):
+        yield
+
+
+def close(x, y):
+    """Equal but for rounding."""
+    np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
+
+
+def by_numpy(layer, *inputs):
+    """tanh(b + the sum of x W), from dense inputs."""
+    terms = [
+        x * w.value if w.ndim == 1 else x @ w.value
+        for x, w in zip(inputs, layer.weights)
+    ]
+    return np.tanh(sum(terms) + layer.bias.value)
+
+
+# --- what a layer computes ------------------------------------------------------------
+
+
+@given(
+    st.lists(st.one_of(sizes, sizes.map(lambda n: -n), st.just("diag")), min_size=1),
+    sizes,
+    st.sampled_from([(), (3,), (2, 3)]),
+    seeds,
+)
+def test_formula(insize, m, batch, seed):
+    """y = f(x_1 W_1 + ... + x_k W_k + b), each x a vector, a symbol or a diagonal's,
+    in any mixture, alone or in batches."""
+    rng = np.random.default_rng(seed)
+    layer = Layer(insize, m, bias=rng.normal(0, 1, m), rng=rng)
+    given, dense = [], []
+    for n in insize:
+        if n == "diag" or n > 0:
+            given.append(rng.normal(0, 1, (*batch, m if n == "diag" else n)))
+            dense.append(given[-1])
+        else:
+            given.append(rng.integers(0, -n, batch))
+            dense.append(np.eye(-n)[given[-1]])
+    y = layer(*given)
+    assert y.shape == (*batch, m)
+    close(compute_value(y), by_numpy(layer, *dense))
+    close(compute_value(layer(tuple(given))), compute_value(y))
+
+
+@given(st.integers(1, 6), sizes, st.data())
+def test_rows(n, m, data):
+    """A batch is its rows one by one, for vectors and for symbols."""
+    symbols = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=5))
+    layer = Layer([-n, m], m, rng=0)
+    hs = np.random.default_rng(1).normal(0, 1, (len(symbols), m))
+    rows = [compute_value(layer(c, h)) for c, h in zip(symbols, hs)]
+    close(compute_value(layer(symbols, hs)), rows)
+
+
+LOOKUPS = {
+    "int": (2, 2),
+    "numpy int": (np.int64(2), 2),
+    "unsigned": (np.uint8(2), 2),
+    "array of no axes": (np.array(2), 2),
+    "list": ([2, 0, 2], [2, 0, 2]),
+    "list of numpy ints": ([np.int32(2), np.int8(0)], [2, 0]),
+    "list of lists": ([[1, 2], [3, 0]], [[1, 2], [3, 0]]),
+    "array": (np.array([3, 1], np.int8), [3, 1]),
+    "matrix": (np.array([[3], [1]]), [[3], [1]]),
+    "constant": (constant([1, 3]), [1, 3]),
+    "computed": (constant([1, 2]) + 1, [2, 3]),
+    "element": (constant([1, 3])[1], 3),
+    "argmax": (argmax(constant([0.0, 5.0, 1.0])), 1),
+    "empty list": ([], np.zeros(0, int)),
+    "empty array": (np.zeros((0, 2), int), np.zeros((0, 2), int)),
+}
+
+
+@pytest.mark.parametrize(("symbols", "index"), LOOKUPS.values(), ids=LOOKUPS)
+def test_lookup_is_one_hot(symbols, index):
+    """A symbol, in any form, is its one-hot vector: in values, in the gradients of
+    weight and bias, and rows of no symbol have a gradient of exactly 0."""
+    layer, twin = Layer(-4, 3, rng=0), Layer(4, 3, rng=0)
+    twin.weights[0].value = layer.weights[0].value
+    hot = np.eye(4)[index]
+    y, z = layer(symbols), twin(hot)
+    assert y.shape == (*np.shape(index), 3)
+    np.testing.assert_array_equal(compute_value(y), compute_value(z))
+    weights = np.random.default_rng(1).normal(0, 1, y.shape)
+    found = compute_gradients(asum(y * weights))
+    expected = compute_gradients(asum(z * weights))
+    for path, p in layer.parameters().items():
+        close(found[p], expected[twin.parameters()[path]])
+    unused = np.setdiff1d(np.arange(4), index)
+    assert (found[layer.weights[0]][unused] == 0).all()
+
+
+@given(st.lists(st.sampled_from([3, -4, "diag", np.int64(2)])), st.integers(0, 9))
+def test_nested_sizes(parts, k):
+    """Lists of sizes may be nested; only the order counts, as with arguments."""
+    assert insizes([parts[:k], (parts[k:], [])]) == insizes(parts) == parts
+
+
+def test_nested_arguments():
+    """Tuples of arguments are opened, at any depth; lists are minibatches."""
+    assert flat((1, (2, (3, ())), [4])) == [1, 2, 3, [4]]
+
+
+def test_bias():
+    """``bias``: none, a number, or an array of the size of the output."""
+    x = np.ones(2)
+    bare = Layer(2, 3, None, bias=None, rng=0)
+    assert bare.bias is None
+    xW = compute_value(bare(x))
+    for bias in (0.0, 2, -0.5, [1.0, 2.0, 3.0], np.arange(3)):
+        layer = Layer(2, 3, None, bias=bias, rng=0)
+        close(compute_value(layer(x)), xW + bias)
+        layer.bias.value += 1
+    with pytest.raises(ValueError):
+        Layer(2, 3, bias=[1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "f", [None, tanh, sigmoid, rectify, hardtanh, softmax, logsoftmax, lambda z: z * z]
+)
+def test_function(f):
+    """f is any function of an expression; None is the identity."""
+    x = np.array([3.0, -2.0])
+    layer = Layer(2, 3, f, rng=0)
+    z = x @ layer.weights[0].value
+    expected = z if f is None else compute_value(f(constant(z)))
+    close(compute_value(layer(x)), expected)
+
+
+def test_model():
+    """``model`` gets the parameters, weights first, and no other list does."""
+    model, other = [], []
+    one = Layer([2, -3], 4, model=model)
+    two = Layer(2, 4, bias=None, model=model)
+    Layer(1, 1, model=other)
+    assert model == [*one.weights, one.bias, *two.weights]
+    assert len(other) == 2
+
+
+def test_input_of_expressions():
+    """An input may be computed, and gradients reach through it."""
+    x = parameter([1.0, 2.0])
+    layer = Layer([2, "diag"], 2, rng=0)
+    loss = asum(layer(x * 2, tanh(x)))
+    found, expected = compute_gradients(loss), check_gradients(loss)
+    assert len(found) == 4
+    for p in found:
+        np.testing.assert_allclose(found[p], expected[p], atol=1e-8)
+
+
+def test_sharing():
+    """A layer used twice is one layer: its gradient is the sum over its uses."""
+    layer, x = Layer(2, 2, rng=0), np.array([1.0, 2.0])
+    once = compute_gradients(asum(layer(x)))
+    twice = compute_gradients(asum(layer(x)) + asum(layer(x)))
+    for p in layer.parameters().values():
+        close(twice[p], 2 * once[p])
+
+
+def test_float32():
+    """By default parameters are float32, and so is what is computed from them, also
+    from inputs of float64 or of ints."""
+    with default_dtype("float32"):
+        layer = Layer([2, -3, "diag"], 4, bias=np.arange(4.0))
+    assert {p.dtype.name for p in layer.parameters().values()} == {"float32"}
+    assert layer([1, 2], 0, np.ones(4)).dtype == np.float32
+
+
+# --- mistakes -------------------------------------------------------------------------
+
+SIZES = [
+    (0, ValueError, "insize 0 takes nothing"),
+    (True, TypeError, "insize is an int"),
+    (2.0, TypeError, "insize is an int"),
+    (None, TypeError, "insize is an int"),
+    ("diagonal", ValueError, 'a size or "diag"'),
+    ([2, 0], ValueError, "insize 0 takes nothing"),
+    ([2, [3, True]], TypeError, "insize is an int"),
+    ([], ValueError, "at least one argument"),
+]
+
+
+@pytest.mark.parametrize(("insize", "error", "text"), SIZES)
+def test_wrong_insize(insize, error, text):
+    """What is no size is an error that says what is."""
+    with pytest.raises(error, match=f"^Layer: .*{text}"):
+        Layer(insize, 3)
+
+
+@pytest.mark.parametrize(
+    ("outsize", "error"),
+    [(0, ValueError), (-3, ValueError), (True, TypeError), (2.0, TypeError)],
+)
+def test_wrong_outsize(outsize, error):
+    """An outsize is a positive int."""
+    with pytest.raises(error, match=r"^Layer: outsize is"):
+        Layer(3, outsize)
+    with pytest.raises(error, match=r"^LayerNorm: size is"):
+        LayerNorm(outsize)
+
+
+def test_wrong_function():
+    """An f that cannot be called is an error when the layer is made."""
+    with pytest.raises(TypeError, match="f is a function or None"):
+        Layer(3, 2, "tanh")
+
+
+CALLS = [
+    (3, (), TypeError, "takes 1 arguments .* got 0"),
+    ([3, 2], (np.ones(3),), TypeError, "takes 2 arguments .* got 1"),
+    ([3, 2], ((np.ones(3), np.ones(2), 1),), TypeError, "takes 2 arguments .* got 3"),
+    (3, (np.ones(2),), ValueError, r"vectors of 3 .* got \(2,\)"),
+    (3, (np.ones((3, 2)),), ValueError, r"vectors of 3 .* got \(3, 2\)"),
+    (3, (1,), ValueError, r"vectors of 3 .* got \(\)"),
+    ("diag", (np.ones(3),), ValueError, r"vectors of 2 .*'diag', got \(3,\)"),
+    (-3, (3,), IndexError, r"symbol 3 is outside \[0, 3\)"),
+    (-3, (-1,), IndexError, r"symbol -1 is outside \[0, 3\)"),
+    (-3, (np.array(3),), IndexError, r"symbol 3 is outside \[0, 3\)"),
+    (-3, ([0, 5],), IndexError, r"symbol 5 is outside \[0, 3\)"),
+    (-3, (np.array([[0], [-7]]),), IndexError, r"symbol -7 is outside \[0, 3\)"),
+    (-3, (constant([1, -1]),), IndexError, r"symbol -1 is outside \[0, 3\)"),
+    (-3, (1.0,), TypeError, "takes ints, got float"),
+    (-3, ([1.0],), TypeError, "takes ints, got list of float64"),
+    (-3, (True,), TypeError, "takes ints, got bool"),
+    (-3, ("a",), TypeError, "takes ints, got str"),
+    (-3, (None,), TypeError, "takes ints, got NoneType"),
+    (-3, (constant([1.0]),), TypeError, "takes ints, got an expression of float64"),
+    (-3, (np.zeros((0, 2)),), TypeError, "takes ints, got ndarray of float64"),
+]
+
+
+@pytest.mark.parametrize(("insize", "args", "error", "text"), CALLS)
+def test_wrong_call(insize, args, error, text):
+    """A wrong count, size, kind or symbol is an error at the call that says so."""
+    layer = Layer(insize, 2)
+    with pytest.raises(error, match=text):
+        layer(*args)
+
+
+def test_lookup_of_any_matrix():
+    """``lookup`` works on what is computed as well, rows of an embedding made."""
+    W = parameter(np.arange(6.0).reshape(3, 2))
+    close(compute_value(lookup(W * 2, [2, 0])), [[8, 10], [0, 2]])
+
+
+# --- normalisation --------------------------------------------------------------------
+
+
+@given(st.integers(1, 5), st.sampled_from([(), (3,), (2, 3)]), seeds)
+def test_layer_norm(n, batch, seed):
+    """Along the last axis: mean and variance taken out, gain and bias put in."""
+    rng = np.random.default_rng(seed)
+    layer, x = LayerNorm(n, eps=0.1), rng.normal(2, 3, (*batch, n))
+    gain = layer.gain.value = rng.normal(0, 1, n)
+    bias = layer.bias.value = rng.normal(0, 1, n)
+    away = x - x.mean(-1, keepdims=True)
+    spread = np.sqrt(x.var(-1, keepdims=True) + 0.1)
+    close(compute_value(layer(x)), gain * away / spread + bias)
+
+
+def test_layer_norm_gradient():
+    """Its gradient is the derivative."""
+    x, layer = parameter([1.0, 2.0, 4.0]), LayerNorm(3)
+    loss = asum(layer(x) ** 3)
+    found, expected = compute_gradients(loss), check_gradients(loss)
+    for p in found:
+        np.testing.assert_allclose(found[p], expected[p], rtol=1e-6, atol=1e-6)
+
+
+def test_layer_norm_in_a_layer():
+    """It serves as f."""
+    layer = Layer(3, 4, f=LayerNorm(4), rng=0)
+    assert compute_value(layer(np.ones(3))).mean() == pytest.approx(0, abs=1e-9)
+    assert "f.gain" in layer.parameters()
+
+
+# --- dropout --------------------------------------------------------------------------
+
+
+@given(st.floats(0, 0.9), seeds)
+def test_dropout_mask(p, seed):
+    """Elements become 0 or are divided by 1 - p, and their mean stays."""
+    y = compute_value(Dropout(p, rng=seed)(np.ones(20_000)))
+    for value in np.unique(y):
+        assert value == 0 or value == pytest.approx(1 / (1 - p))
+    assert y.mean() == pytest.approx(1, abs=6 * (p / (1 - p) / 20_000) ** 0.5 + 1e-9)
+
+
+def test_dropout_of_ints():
+    """Ints are scaled as floats are, not cut off."""
+    y = compute_value(Dropout(0.25, rng=0)(np.full(100, 3)))
+    assert set(y.round(9)) == {0, 4}
+
+
+def test_dropout_float32():
+    """A mask does not widen what it masks."""
+    assert Dropout()(parameter(np.ones(3, np.float32))).dtype == np.float32
+
+
+def test_training():
+    """``training(False)`` makes every dropout the identity, for evaluations in it."""
+    x = np.arange(50.0)
+    y = Dropout(0.5, rng=0)(x)
+    with training(False):
+        np.testing.assert_array_equal(compute_value(y), x)
+        with training(True):
+            assert (compute_value(y) != x).any()
+        np.testing.assert_array_equal(compute_value(y), x)
+    assert (compute_value(y) != x).any()
+
+
+def test_one_drawing():
+    """An evaluation draws once: two uses of one mask agree, its gradient too; the
+    next evaluation draws anew."""
+    x = parameter(np.ones(50))
+    y = Dropout(0.5, rng=0)(x)
+    double, slope = y * 2.0, gradient(asum(y), x)
+    values = compute_values([y, double, slope])
+    first = values[y]
+    np.testing.assert_array_equal(values[double], 2 * first)
+    np.testing.assert_array_equal(values[slope], first)
+    np.testing.assert_array_equal(compute_values(y, values)[y], first)
+    assert (compute_value(y) != first).any()
+
+
+def test_fixed_masks():
+    """``fixed_masks()`` holds the first draw of every mask until its end, so finite
+    differences agree with gradients."""
+    layer, dropout = Layer(4, 30, rng=0), Dropout(0.5, rng=0)
+    loss = asum(dropout(layer(np.ones(4))) ** 2)
+    with fixed_masks():
+        found, again = compute_gradients(loss), compute_gradients(loss)
+        expected = check_gradients(loss)
+        held = compute_value(loss)
+    for p in found:
+        np.testing.assert_array_equal(found[p], again[p])
+        np.testing.assert_allclose(found[p], expected[p], atol=1e-6)
+    assert compute_value(loss) != held
+
+
+def test_order_of_drawing():
+    """Masks are drawn in the order of their creation, whatever asks for them: the
+    same seed gives the same numbers."""
+
+    def draw(reverse):
+        rng = np.random.default_rng(5)
+        masks = [Dropout(0.5, rng)(np.ones(20)) for _ in range(3)]
+        wanted = masks[::-1] if reverse else masks
+        values = compute_values(wanted)
+        return [values[y] for y in masks]
+
+    np.testing.assert_array_equal(draw(False), draw(True))
+    assert (draw(False)[0] != draw(False)[1]).any()
+
+
+@pytest.mark.parametrize("p", [-0.1, 1, 1.5, float("nan")])
+def test_dropout_bounds(p):
+    """p is a probability below 1."""
+    with pytest.raises(ValueError, match="p is at least 0 and below 1"):
+        Dropout(p)
+
+
+def test_dropout_none():
+    """With p = 0 nothing changes."""
+    np.testing.assert_array_equal(compute_value(Dropout(0)(np.arange(9))), range(9))
