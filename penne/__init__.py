@@ -37,6 +37,7 @@ from .recurrent import (
 from .settings import caches as caches
 from .settings import default_dtype
 from .testing import check_gradients
+from .tracing import cell as cell
 from .version import __version__ as __version__
 
 __all__ = [  # by theme, not by alphabet

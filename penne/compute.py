@@ -76,13 +76,12 @@ def compute_gradients(loss: Expression) -> dict[Parameter, Array]:
     through an op that is constant to gradients; FloatingPointError, naming the
     first op at fault, where the loss or a gradient is NaN.
     """
-    found = compute_loss_and_gradients(loss)[1]
-    return {p: np.array(g) for p, g in found.items()}
+    return {p: np.array(g) for p, g in compute_loss_and_gradients(loss)[1].items()}
 
 
 def compute_loss_and_gradients(
     loss: Expression, *, sparse: bool = False, values: Values | None = None
-) -> tuple[Any, dict[Parameter, Any]]:
+) -> tuple[Any, dict[Any, Any]]:
     """The value of a loss and its gradients; ``sparse`` gives ``Rows`` for a
     parameter that is only looked up; ``values`` is extended with what the loss is
     made of."""
@@ -96,8 +95,8 @@ def compute_loss_and_gradients(
     for x in wanted:
         if x.floating and np.isnan(known[x]).any():
             raise _nan_error(wanted, known)
-    found = {p: gradients[p] for p in reached if p in gradients}
-    return known[loss], {p: _gradient_value(g, known, sparse) for p, g in found.items()}
+    computed = ((p, _gradient_value(g, known, sparse)) for p, g in gradients.items())
+    return known[loss], dict(computed)
 
 
 def _is_lookup(g: Expression) -> bool:
@@ -119,7 +118,7 @@ def _nan_error(wanted: Sequence[Expression], values: Values) -> FloatingPointErr
     values = {x: value for x, value in values.items() if x.op is None}
     plain(wanted, values, True)
     for x in topological(wanted):
-        if x.floating and np.isnan(values[x]).any():
+        if x.dtype.kind == "f" and np.isnan(values[x]).any():
             break
     if x.op is None:
         return FloatingPointError(f"NaN in a leaf, {x!r}")

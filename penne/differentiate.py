@@ -7,7 +7,7 @@ several uses, broadcasting undone, dtypes restored.  This module imports ``graph
 (and through its tables, the ops).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, overload
 
@@ -42,12 +42,7 @@ def gradient(loss: Expression, wrt: Any) -> Any:
         if not isinstance(x, Expression) or not x.floating:
             raise TypeError(f"gradient: takes floating expressions, got {x!r}")
     found = differentiate(loss, targets)
-    result = [
-        found[x]
-        if x in found
-        else Constant(np.zeros(x.shape, x.dtype), x.type.strength)
-        for x in targets
-    ]
+    result = [found[x] if x in found else _like(x, 0) for x in targets]
     return result if isinstance(wrt, (list, tuple)) else result[0]
 
 
@@ -56,10 +51,21 @@ def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
     order = topological([loss])
     if loss.shape != () or not loss.floating:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
+    found = backpropagate({loss: _like(loss, 1)}, wrt)
+    for x in set(wrt) - found.keys():
+        _check_reached(loss, x, order)
+    return found
+
+
+def backpropagate(
+    seeds: Mapping[Expression, Expression], wrt: Sequence[Expression]
+) -> Gradients:
+    """What ``seeds``, gradients of some expressions, mean for each of ``wrt``."""
+    order, targets, found = topological(seeds), set(wrt), {}
     active = _depending(order, wrt)
-    pending = {loss: Pending(loss)}
-    pending[loss].receive(Constant(np.ones((), loss.dtype), loss.type.strength))
-    targets, found = set(wrt), {}
+    pending = {y: Pending(y) for y in seeds}
+    for y, g in seeds.items():
+        pending[y].receive(g)
     for y in reversed(order):
         if y not in pending or y not in active:
             continue
@@ -73,19 +79,20 @@ def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
                 if x not in pending:
                     pending[x] = Pending(x)
                 pending[x].receive(part)
-    for x in targets - found.keys():
-        _check_reached(loss, x, order)
     return found
+
+
+def _like(x: Expression, value: float) -> Constant:
+    return Constant(np.full(x.shape, value, x.dtype), x.type.strength)
 
 
 def _check_reached(loss: Expression, x: Expression, order: list[Expression]) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients."""
     active = _depending(order, [x])
     y = loss
-    while y in active:
-        assert y.op is not None
+    while y in active and y.op is not None:
         a = next(a for a in y.args if a in active)
-        if _stops(y, a):
+        if _stops(y.op, y, a):
             raise ValueError(
                 f"gradient: the loss reaches {x!r} only through {y.op.name}, which is "
                 "constant to gradients; write detach(x) if that is meant"
@@ -93,12 +100,11 @@ def _check_reached(loss: Expression, x: Expression, order: list[Expression]) -> 
         y = a
 
 
-def _stops(y: Expression, a: Expression) -> bool:
+def _stops(op: Op, y: Expression, a: Expression) -> bool:
     """Whether no gradient passes from y to its argument a, or to what a is made of."""
-    assert y.op is not None
-    if y.op.gradient is None or not a.floating:
-        return y.op.gradient is None
-    parts = y.op.gradient(y, y, *y.args, **y.params) if y.floating else ()
+    if op.gradient is None or not a.floating:
+        return op.gradient is None
+    parts = op.gradient(y, y, *y.args, **y.params) if y.floating else ()
     return all(part is None for b, part in zip(y.args, parts) if b is a)
 
 

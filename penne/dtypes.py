@@ -29,10 +29,11 @@ class ArrayType:
     does not; where both meet, the strong dtype wins.
     """
 
-    __slots__ = ("shape", "dtype", "strength")
+    __slots__ = ("shape", "dtype", "strength", "floating")
     shape: Shape
     dtype: np.dtype[Any]
     strength: int
+    floating: bool
 
     def __new__(cls, shape: Shape, dtype: np.dtype[Any], strength: int) -> "ArrayType":
         """The one object for this shape, dtype and strength."""
@@ -41,6 +42,7 @@ class ArrayType:
         if found is None:
             found = _types[key] = object.__new__(cls)
             found.shape, found.dtype, found.strength = key
+            found.floating = dtype.kind == "f"
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -81,7 +81,7 @@ class Expression(Operators):
     @property
     def floating(self) -> bool:
         """Whether a gradient can flow here."""
-        return self.type.dtype.kind == "f"
+        return self.type.floating
 
     def __repr__(self) -> str:
         return f"<{_text(self, 3)}: {self.shape} {self.dtype}>"

@@ -18,7 +18,7 @@ from .graph import Constant, Expression, Parameter, constant, literal, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import gather
+from .ops.selection import gather, note_limits
 from .randomness import Random
 from .settings import current_dtype, generator
 
@@ -162,7 +162,8 @@ def lookup(W: Expression, symbols: Any) -> Expression:
         raise TypeError(f"lookup: takes ints, got an expression of {symbols.dtype}")
     if isinstance(symbols, Constant):
         _check_symbols(symbols.value, W.shape[0])
-    else:  # a computed symbol below 0 is out of range too, found at evaluation
+    elif not note_limits(symbols, 0, W.shape[0]):
+        # a computed symbol below 0 is out of range too, found at evaluation
         symbols = where(less(symbols, 0), W.shape[0], symbols)
     return gather(W, symbols, rank=symbols.ndim, after=1)
 

@@ -4,9 +4,10 @@ This module imports ``graph``.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
-from .graph import Parameter
+from .graph import Expression, Parameter
 
 
 class Module:
@@ -16,6 +17,16 @@ class Module:
     >>> list(Layer(3, 2).parameters())
     ['weights.0', 'bias']
     """
+
+    changes: ClassVar[int] = 0
+    live: ClassVar["WeakSet[Module]"] = WeakSet()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assigns; counts what is more than one expression in place of another, so
+        that what is remembered of modules can be looked at again."""
+        if not (is_computed(value) and is_computed(self.__dict__.get(name))):
+            Module.changes += 1
+        object.__setattr__(self, name, value)
 
     def parameters(self) -> dict[str, Parameter]:
         """Every parameter by its attribute path, a tied one once, at its first path.
@@ -53,6 +64,11 @@ class Module:
                 seen.add(id(part))
                 prefix = f"{path}." if path else ""
                 stack.extend((f"{prefix}{k}", v) for k, v in reversed(inside))
+
+
+def is_computed(value: Any) -> bool:
+    """Whether this is an expression that is no parameter."""
+    return isinstance(value, Expression) and not isinstance(value, Parameter)
 
 
 def _inside(part: Any) -> list[tuple[Any, Any]]:

@@ -274,7 +274,16 @@ def _checked_array(name: str, item: Any, size: int) -> Expression:
     if isinstance(index, Constant) and index.size:
         _check_range(name, int(index.value.min()), size)
         _check_range(name, int(index.value.max()), size)
+    note_limits(index, -size, size)
     return index
+
+
+def note_limits(index: Expression, low: int, high: int) -> bool:
+    """Where ``index`` stands for a constant to come, have it checked when it comes."""
+    limits = getattr(index, "limits", None)
+    if limits is not None:
+        limits.append((low, high))
+    return limits is not None
 
 
 def _check_range(name: str, index: int, size: int) -> None:

@@ -13,6 +13,7 @@ from ..graph import Expression, Parameter, constant
 from ..layers import Function, Layer, Size, insizes
 from ..ops import sigmoid, tanh
 from ..settings import current_dtype, generator
+from ..tracing import cell
 from .transducer import Transducer
 
 Model = list[Parameter] | None
@@ -48,6 +49,7 @@ class Simple(Transducer):
         """h := 0."""
         self.h = self.h0
 
+    @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
         self.h = self.layer(inp, self.h)
@@ -89,6 +91,7 @@ class LongShortTermMemory(Transducer):
         self.h = self.h0
         self.c = self.c0
 
+    @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
         i = self.input_gate(inp, self.h, self.c)
@@ -130,6 +133,7 @@ class GatedRecurrentUnit(Transducer):
         """h := 0."""
         self.h = self.h0
 
+    @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
         r = self.reset_gate(inp, self.h)

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..compute import Values, compute_values
-from ..graph import Constant, Expression, Parameter, constant
-from ..modules import Module
+from ..graph import Constant, Expression, constant
+from ..modules import Module, is_computed
 from ..ops import stack
 
 
@@ -33,6 +33,7 @@ class _Remembering(ABCMeta):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__call__(*args, **kwargs)
         made._built = dict(vars(made))
+        Module.live.add(made)
         return made
 
 
@@ -104,6 +105,7 @@ class Transducer(Module, metaclass=_Remembering):
         unknown = [path for path, _ in places if path not in parts]
         if unknown:
             raise ValueError(f"state: there is no transducer at {unknown[0]!r} here")
+        Module.changes += 1
         for part in parts.values():
             for name in part._changed():
                 del vars(part)[name]
@@ -132,14 +134,10 @@ class Transducer(Module, metaclass=_Remembering):
         state = self.state
         found: list[Any] = []
         _mapped(found.append, state)
-        values = compute_values([x for x in found if _is_computed(x)], values)
+        values = compute_values([x for x in found if is_computed(x)], values)
         self.state = _mapped(
-            lambda x: constant(np.array(values[x])) if _is_computed(x) else x, state
+            lambda x: constant(np.array(values[x])) if is_computed(x) else x, state
         )
-
-
-def _is_computed(x: Any) -> bool:
-    return isinstance(x, Expression) and not isinstance(x, Parameter)
 
 
 def _copied(value: Any) -> Any:

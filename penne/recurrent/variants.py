@@ -8,6 +8,7 @@ from ..graph import Expression, constant
 from ..layers import Layer, Size, insizes
 from ..ops import sigmoid, tanh
 from ..settings import current_dtype, generator
+from ..tracing import cell
 from .cells import Model, Seed
 from .transducer import Transducer
 
@@ -47,6 +48,7 @@ class StandardLSTM(Transducer):
         self.h = self.h0
         self.c = self.c0
 
+    @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
         i = self.input_gate(inp, self.h)

@@ -1,0 +1,317 @@
+"""Composite ops: a body of ops, as one op with several outputs.
+
+The body is a list of steps over numbered slots: first the inputs, then the result of
+each step.  A node of a composite op stands for all its slots; ``project`` picks one.
+Bodies of one name and the same steps are one op, whatever the sizes of their arrays.
+The gradient of a composite op is the derivative of its body, a composite op again.
+
+This module imports ``graph``, ``dtypes``, ``settings`` and ``differentiate``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .differentiate import backpropagate
+from .dtypes import ArrayType
+from .graph import Expression, Op, topological
+from .settings import Cache, Switch
+
+Step = tuple[Op, tuple[int, ...], Mapping[str, Any]]
+_composites = Cache("composite ops", 1 << 10)
+_slots = Cache("types of composite ops", 1 << 12)
+_derivatives = Cache("derivatives of composite ops", 1 << 10)
+
+
+class Slots(ArrayType):
+    """The type of a node of a composite op: the types of its slots."""
+
+    __slots__ = ("parts",)
+    parts: tuple[ArrayType, ...]
+
+    def __new__(cls, parts: tuple[ArrayType, ...]) -> "Slots":
+        """The one object for these types of slots."""
+        found: Slots | None = _slots.get(parts)
+        if found is None:
+            found = _slots[parts] = object.__new__(cls)
+            found.shape, found.dtype, found.strength = (), np.dtype(object), 0
+            found.floating, found.parts = True, parts
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Slots, (self.parts,)
+
+
+class Composite(Op):
+    """The op whose forward takes ``steps`` one after the other.
+
+    ``kept``: the slots that some node projects; others are forgotten after their
+    last use in the body.
+    """
+
+    def __init__(self, name: str, count: int, steps: Sequence[Step]):
+        self.name, self.count, self.steps = name, count, steps
+        self.total = None
+        self.batch = all(op.batch for op, _, _ in steps)
+        self.kept: frozenset[int] = frozenset()
+        self.calls = self._calls()
+
+    def __reduce__(self) -> Any:
+        return composite, (self.name, self.count, self.steps)
+
+    def keep(self, slots: Iterable[int]) -> None:
+        """Have forward give these slots too."""
+        if not self.kept.issuperset(slots):
+            self.kept = self.kept.union(slots)
+            self.calls = self._calls()
+
+    def _calls(self) -> list[tuple[Any, ...]]:
+        """The steps, each with the slots that nobody needs after it."""
+        needed, calls = set(self.kept), []
+        for k in reversed(range(len(self.steps))):
+            op, places, params = self.steps[k]
+            mine = {*places, self.count + k} - needed
+            calls.append((op.forward, places, params, tuple(mine)))
+            needed |= mine
+        return calls[::-1]
+
+    def forward(self, *arrays: Any) -> "Computed":
+        """The values of the slots that are kept."""
+        slots = Computed(arrays)
+        slots.op, slots.arrays = self, arrays
+        for forward, places, params, dead in self.calls:
+            slots.append(forward(*[slots[k] for k in places], **params))
+            for k in dead:
+                slots[k] = None
+        return slots
+
+    def body(self, types: Sequence[ArrayType]) -> list[Expression]:
+        """The expressions of all slots, over new symbols of these types."""
+        slots: list[Expression] = [Symbol(t) for t in types]
+        for op, places, params in self.steps:
+            slots.append(reapplied(op, [slots[k] for k in places], params))
+        return slots
+
+    def gradient(self, g: Expression, y: Expression, *args: Expression) -> list[Any]:
+        """The derivative of the body, as one node of a composite op."""
+        seeds = _seeds(g)
+        key = (self, y.type, tuple(sorted(seeds)))
+        found = _derivatives.get(key)
+        if found is None:
+            types = [a.type for a in args]
+            found = _derivatives[key] = Derivative.of(self, types, key[2])
+        return found.applied(seeds, y, args)
+
+
+class Computed(list[Any]):
+    """The values of slots; those that were not kept can be computed again."""
+
+    __slots__ = ("arrays", "op")
+    op: Composite
+    arrays: tuple[Any, ...]
+
+    def at(self, slot: int) -> Any:
+        """The value of a slot."""
+        if self[slot] is None:
+            self.op.keep([slot])
+            self[:] = self.op.forward(*self.arrays)
+        return self[slot]
+
+
+def composite(name: str, count: int, steps: Sequence[Step]) -> Composite:
+    """The one composite op of this name and these steps over ``count`` inputs."""
+    content = tuple((op, places, tuple(params.items())) for op, places, params in steps)
+    key = name, count, content
+    found = _composites.get(key)
+    if found is None:
+        found = _composites[key] = Composite(name, count, steps)
+    return found
+
+
+def reapplied(
+    op: Op, args: Sequence[Expression], params: Mapping[str, Any]
+) -> Expression:
+    """The node that ``op`` makes of ``args``, whatever kind of op it is."""
+    if isinstance(op, Composite):
+        parts = [x.type for x in op.body([a.type for a in args])]
+        return Expression(op, tuple(args), {}, Slots(tuple(parts)))
+    return project(args[0], params["slot"]) if op is _project else op(*args, **params)
+
+
+watching: Switch[bool] = Switch("symbols being watched", False)
+
+
+class Symbol(Expression):
+    """A leaf without a value: a place for an argument, while a function is traced.
+
+    ``limits``: where a constant is to come, what is asked of it as an index: (lowest,
+    one past the highest); None where something computed is to come.
+    """
+
+    __slots__ = ("limits",)
+
+    def __init__(self, type: ArrayType, known: bool = False):
+        super().__init__(None, (), {}, type)
+        self.limits: list[tuple[int, int]] | None = [] if known else None
+
+    def __hash__(self) -> int:
+        self._refuse("its hash")
+        return object.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse("equality")
+        return self is other
+
+    def __len__(self) -> int:
+        self._refuse("its length")
+        return super().__len__()
+
+    def __bool__(self) -> bool:
+        self._refuse("its truth")
+        return super().__bool__()
+
+    def _refuse(self, what: str) -> None:
+        if watching.value:
+            raise TypeError(f"an argument or the state is asked for {what}")
+
+
+class Body(NamedTuple):
+    """A graph turned into a composite op: what it is applied to, where things are."""
+
+    op: Composite
+    captured: tuple[Expression, ...]
+    places: dict[Expression, int]
+    type: Slots
+
+    @classmethod
+    def of(
+        cls, name: str, leaves: Sequence[Expression], wanted: Iterable[Expression]
+    ) -> "Body":
+        """The graph between ``leaves`` and ``wanted``; other leaves are captured."""
+        order = topological(wanted, dict.fromkeys(leaves))
+        captured = [x for x in order if x.op is None]
+        nodes = [x for x in order if x.op is not None]
+        slots = [*leaves, *captured, *nodes]
+        places = {x: k for k, x in enumerate(slots)}
+        steps = [
+            (x.op, tuple(places[a] for a in x.args), x.params) for x in nodes if x.op
+        ]
+        op = composite(name, len(leaves) + len(captured), steps)
+        return cls(op, tuple(captured), places, Slots(tuple(x.type for x in slots)))
+
+    def applied(self, args: Sequence[Expression]) -> Expression:
+        """The node of the op on ``args`` in place of the leaves."""
+        return Expression(self.op, (*args, *self.captured), {}, self.type)
+
+
+# --- outputs and their gradients ------------------------------------------------------
+
+
+def project(node: Expression, slot: int) -> Expression:
+    """One slot of a node of a composite op; of an input, the argument itself."""
+    if slot < len(node.args):
+        return node.args[slot]
+    assert isinstance(node.type, Slots)
+    assert isinstance(node.op, Composite)
+    if slot not in node.op.kept:
+        node.op.keep([slot])
+    return Expression(_project, (node,), _picks[slot], node.type.parts[slot])
+
+
+class _Picks(dict[int, dict[str, int]]):
+    def __missing__(self, slot: int) -> dict[str, int]:
+        self[slot] = {"slot": slot}
+        return self[slot]
+
+
+_picks = _Picks()
+
+
+def _project_forward(slots: Computed, *, slot: int) -> Any:
+    return slots.at(slot)
+
+
+def _cotangent(slots: Any, *, places: tuple[int, ...]) -> Any:
+    raise AssertionError("a cotangent is taken apart before it is evaluated")
+
+
+def _total_cotangent(terms: Sequence[Expression]) -> Expression:
+    """The gradients of several slots of one node, summed slot by slot."""
+    sums: dict[int, Expression] = {}
+    for term in terms:
+        for slot, g in _seeds(term).items():
+            sums[slot] = sums[slot] + g if slot in sums else g
+    places = {"places": tuple(sums)}
+    return Expression(_bundle, tuple(sums.values()), places, terms[0].type)
+
+
+def _seeds(g: Expression) -> dict[int, Expression]:
+    return dict(zip(g.params["places"], g.args))
+
+
+_bundle = Op(_cotangent, "()->()", total=_total_cotangent)
+_project = Op(
+    _project_forward,
+    "()->()",
+    gradient=lambda g, y, node, slot: (
+        Expression(_bundle, (g,), {"places": (slot,)}, node.type),
+    ),
+)
+_project.name, _project.__qualname__ = "project", "_project"
+_bundle.__qualname__ = "_bundle"
+
+
+class Derivative(NamedTuple):
+    """The derivative of a body: a body that takes the gradients of some slots, and
+    the slots it needs, to the gradients of the inputs.
+
+    A gradient whose op can be summed better over many nodes (``Op.total``), as an
+    outer product can, is left outside: ``parts`` are then its arguments.
+    """
+
+    body: Body
+    used: tuple[int, ...]
+    seeded: tuple[int, ...]
+    parts: dict[int, tuple[Op | None, tuple[int, ...], Mapping[str, Any]]]
+
+    @classmethod
+    def of(
+        cls, op: Composite, types: Sequence[ArrayType], seeded: tuple[int, ...]
+    ) -> "Derivative":
+        """The derivative of ``op`` on inputs of ``types``."""
+        slots = op.body(types)
+        seeds = {slots[k]: Symbol(slots[k].type) for k in seeded}
+        inputs = [x for x in slots[: op.count] if x.floating]
+        found = backpropagate(seeds, inputs)
+        outside = {x: g.op is not None and g.op.total for x, g in found.items()}
+        pieces = {x: g.args if outside[x] else (g,) for x, g in found.items()}
+        wanted = [piece for some in pieces.values() for piece in some]
+        known = dict.fromkeys(slots)
+        made = topological(wanted, known)
+        needed = {a for x in made for a in x.args} | set(wanted)
+        used = tuple(k for k, x in enumerate(slots) if x in needed)
+        leaves = [*seeds.values(), *(slots[k] for k in used)]
+        body = Body.of(f"{op.name} backward", leaves, wanted)
+        place = {x: k for k, x in enumerate(slots)}
+        parts = {
+            place[x]: (
+                g.op if outside[x] else None,
+                tuple(body.places[piece] for piece in pieces[x]),
+                g.params,
+            )
+            for x, g in found.items()
+        }
+        return cls(body, used, seeded, parts)
+
+    def applied(
+        self, seeds: Mapping[int, Expression], y: Expression, args: Sequence[Expression]
+    ) -> list[Expression | None]:
+        """The gradient for each argument of the node ``y``."""
+        tape = [project(y, k) for k in self.used]
+        node = self.body.applied([*(seeds[k] for k in self.seeded), *tape])
+        result: list[Expression | None] = [None] * len(args)
+        for k, (op, places, params) in self.parts.items():
+            pieces = [project(node, place) for place in places]
+            result[k] = pieces[0] if op is None else reapplied(op, pieces, params)
+        return result

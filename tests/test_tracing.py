@@ -1,0 +1,329 @@
+"""``@cell``: what is traced computes what it would untraced, or says why not."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penne import *
+from penne import caches, cell
+from penne.composite import Composite
+from penne.graph import topological
+from penne.recurrent.variants import StandardLSTM
+
+CELLS = [Simple, LSTM, GRU, StandardLSTM]
+every_cell = pytest.mark.parametrize("kind", CELLS, ids=lambda c: c.__name__)
+
+
+def untraced(kind):
+    """The same class, its step run op by op."""
+    return type(kind.__name__, (kind,), {"step": kind.step.function})
+
+
+def copied(r, kind):
+    """A transducer of another class with the same parameters."""
+    other = kind(3, 2)
+    for name, p in r.parameters().items():
+        other.parameters()[name].value = p.value
+    return other
+
+
+def composites(*roots):
+    return [x.op for x in topological(roots) if isinstance(x.op, Composite)]
+
+
+def largest(a, b):
+    """The largest difference between two mappings of arrays, in order."""
+    return max(
+        np.abs(x - y).max(initial=0)
+        for x, y in zip(a.values(), b.values(), strict=True)
+    )
+
+
+@every_cell
+@given(st.integers(0, 4), st.sampled_from([(), (2,)]), st.integers(0, 99))
+def test_equals_untraced(kind, length, batch, seed):
+    """Values, first and second gradients are those of the function run op by op."""
+    with default_dtype("float64"):
+        r = kind(3, 2, rng=seed)
+        other = copied(r, untraced(kind))
+        xs = np.random.default_rng(seed).normal(size=(length, *batch, 3))
+        mine, theirs = (asum(c.transduce(xs) ** 2) for c in (r, other))
+        assert not length or composites(mine)
+        assert not composites(theirs)
+        assert compute_value(mine) == pytest.approx(compute_value(theirs), rel=1e-13)
+        if length:
+            first, second = compute_gradients(mine), compute_gradients(theirs)
+            ordered = [(first[p], second[other.parameters()[n]]) for n, p in _named(r)]
+            assert all(np.allclose(a, b, rtol=1e-12, atol=1e-14) for a, b in ordered)
+            curved = [_curvature(*pair) for pair in ((r, mine), (other, theirs))]
+            assert largest(*curved) < 1e-11
+
+
+def _named(r):
+    return r.parameters().items()
+
+
+def _curvature(r, loss):
+    """The gradient of the squared length of the gradient, by name."""
+    ps = list(r.parameters().values())
+    length2 = sum(asum(g * g) for g in gradient(loss, ps))
+    found = compute_gradients(length2)
+    return {name: found[p] for name, p in _named(r)}
+
+
+@every_cell
+def test_one_node_a_step(kind):
+    """A step is one node of a composite op and its projections."""
+    r = kind(3, 2)
+    r.transduce(np.zeros((2, 3)))
+    before = len(topological([r.step(np.zeros(3))]))
+    assert len(topological([r.step(np.zeros(3))])) - before <= 4
+
+
+def test_no_new_op_for_a_new_size():
+    """Lengths, batch sizes and layer sizes share one composite op, and its gradient."""
+    made = []
+    for insize, outsize, batch, length in [(3, 2, 4, 5), (3, 2, 7, 2), (5, 6, 4, 3)]:
+        r = LSTM(insize, outsize)
+        loss = asum(r.transduce(np.zeros((length, batch, insize))) ** 2)
+        compute_gradients(loss)
+        made.append(caches()["composite ops"].made)
+    assert made[0] == made[1] == made[2]
+    assert len(set(composites(loss))) <= 2  # the first state has no batch
+
+
+def test_functions_trees_and_tuples():
+    """A function of several expressions gives several; a tree is built of one op."""
+    with default_dtype("float64"):
+        join, leaf = Layer([3, 3], 3, rng=0), Layer(-5, 3, rng=1)
+
+        def node(left, right, scale):
+            h = join(left[0], right[0])
+            return h, left[1] + right[1] * scale
+
+        traced = cell(node)
+
+        def grow(tree, f):
+            if isinstance(tree, int):
+                return leaf(tree), constant(1.0)
+            return f(grow(tree[0], f), grow(tree[1], f), 0.5)
+
+        tree = ((1, (2, 3)), (4, (0, (1, 1))))
+        for _ in range(2):
+            mine, theirs = (asum(sum(grow(tree, f))) for f in (traced, node))
+            assert compute_value(mine) == compute_value(theirs)
+            assert largest(compute_gradients(mine), compute_gradients(theirs)) < 1e-14
+        assert len(composites(mine)) == 6
+
+
+def test_cells_inside_cells():
+    """A cell may call cells; the outer one is one node."""
+
+    class Twice(Transducer):
+        def __init__(self):
+            self.first, self.second = LSTM(3, 2, rng=0), GRU(2, 2, rng=1)
+
+        def start(self):
+            self.first.start()
+            self.second.start()
+
+        @cell
+        def step(self, inp):
+            return self.second.step(self.first.step(inp))
+
+    with default_dtype("float64"):
+        twice = Twice()
+        stack_ = Stack(twice.first, twice.second)
+        xs = np.random.default_rng(0).normal(size=(4, 3))
+        mine, theirs = asum(twice.transduce(xs)), asum(stack_.transduce(xs))
+        assert compute_value(mine) == compute_value(theirs)
+        first, second = compute_gradients(mine), compute_gradients(theirs)
+        assert all(np.allclose(first[p], second[p]) for p in first)
+        twice.start()
+        assert len(composites(twice.step(xs[0]))) == 1
+
+    """State attributes are outputs of the node: it rewinds, pickles and is copied."""
+    """State attributes are outputs of the node: it rewinds, pickles and is copied."""
+    r = LSTM(-5, 3)
+    r.start()
+    r.step(1)
+    before = r.state
+    y = compute_value(r.step(2))
+    r.state = before
+    assert (compute_value(r.step(2)) == y).all()
+    for other in (copy.deepcopy(r), pickle.loads(pickle.dumps(r))):
+        other.state = copy.deepcopy(before)
+        assert np.allclose(compute_value(other.step(2)), y)
+
+
+def test_dropout_inside():
+    """A mask drawn in a step is drawn anew at each, and held by fixed_masks."""
+
+    class Noisy(Transducer):
+        def __init__(self):
+            self.drop = Dropout(0.5, rng=0)
+
+        @cell
+        def step(self, inp):
+            return self.drop(inp)
+
+    y = stack(Noisy().transduce([np.ones(50)] * 3))
+    first = compute_value(y)
+    assert not (first[0] == first[1]).all()
+    assert not (first == compute_value(y)).all()
+    with fixed_masks():
+        assert (compute_value(y) == compute_value(y)).all()
+
+
+def test_symbols_are_checked():
+    """An index out of range is an error at the call, as without the decorator."""
+    r = LSTM(-5, 3)
+    r.transduce([0, 1])
+    for wrong in (5, -1, [0, 7]):
+        with pytest.raises(IndexError, match="outside"):
+            r.step(wrong)
+
+
+def test_changed_layers_are_seen():
+    """A layer exchanged after the first step is the one that is used."""
+    r = Simple(3, 2)
+    r.transduce(np.zeros((2, 3)))
+    r.layer = Layer([3, 2], 2, bias=1.0)
+    y = compute_value(r.transduce(np.zeros((1, 3))))
+    assert np.allclose(y, np.tanh(1))
+
+
+def test_values_forgotten_are_computed_again():
+    """A gradient asked for after the value finds what it needs."""
+    with default_dtype("float64"):
+        r = LSTM(3, 2, rng=0)
+        r.transduce(np.zeros((2, 3)))
+        loss = asum(r.transduce(np.ones((3, 3))))
+        values = compute_values(loss)
+        exact = compute_gradients(loss)
+        slopes = gradient(loss, list(exact))
+        compute_values(slopes, values)
+        assert all((values[g] == exact[p]).all() for g, p in zip(slopes, exact))
+
+
+# --- broken promises ------------------------------------------------------------------
+
+
+class Broken(Transducer):
+    """A transducer with a state to put back; the steps below break a promise."""
+
+    def __init__(self):
+        self.layer = Layer([2, 2], 2)
+        self.calls = [0]
+        self.other = None
+
+    def start(self):
+        self.h = zeros(2)
+
+
+def broken(step):
+    return type("Own", (Broken,), {"step": cell(step)})()
+
+
+def on_truth(self, inp):
+    if isinstance(inp, Constant) or inp:
+        return inp
+    return self.h
+
+
+def on_length(self, inp):
+    return inp * len(inp)
+
+
+def on_hash(self, inp):
+    return {inp: inp}[inp]
+
+
+def on_equality(self, inp):
+    return inp + (inp == self.h)
+
+
+def on_value(self, inp):
+    return inp * compute_value(inp)
+
+
+def on_kind(self, inp):
+    return inp * 2 if isinstance(inp, Constant) else inp * 3
+
+
+def on_count(self, inp):
+    self.calls[0] += 1
+    return inp * self.calls[0]
+
+
+def on_counter(self, inp):
+    self.t = getattr(self, "t", 0) + 1
+    return inp
+
+
+def on_chance(self, inp):
+    return inp * np.random.default_rng().normal()
+
+
+OUTSIDE = tanh(parameter([1.0, 2.0]))
+
+
+def on_outside(self, inp):
+    return inp * OUTSIDE
+
+
+FOREIGN = Simple(2, 2)
+
+
+def on_foreign(self, inp):
+    FOREIGN.h = inp
+    return inp * 2
+
+
+STEPS = [
+    on_truth,
+    on_length,
+    on_hash,
+    on_equality,
+    on_value,
+    on_kind,
+    on_count,
+    on_counter,
+    on_chance,
+    on_outside,
+    on_foreign,
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda f: f.__name__)
+def test_broken_promises(step):
+    """What is no function of arguments and state is an error that names the line and
+    says what to do; the state is put back."""
+    r = broken(step)
+    r.start()
+    h = r.h
+    with pytest.raises(TypeError, match=r"take @penne\.cell away") as caught:
+        r.step(constant([1.0, 2.0]))
+    lines = [step.__code__.co_firstlineno + k for k in (0, 1, 2)]
+    assert any(f"test_tracing.py, line {n})" in str(caught.value) for n in lines)
+    assert r.h is h
+    assert set(r.state) == {"h"}
+
+
+def test_an_exception_in_the_middle():
+    """The user's own exception passes; the state is what it was."""
+
+    def step(self, inp):
+        self.h = inp
+        raise KeyError("own")
+
+    r = broken(step)
+    r.start()
+    h = r.h
+    with pytest.raises(KeyError, match="own"):
+        r.step(constant([1.0, 2.0]))
+    assert r.h is h
