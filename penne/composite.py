@@ -186,15 +186,26 @@ class Body(NamedTuple):
 
     @classmethod
     def of(
-        cls, name: str, leaves: Sequence[Expression], wanted: Iterable[Expression]
+        cls,
+        name: str,
+        leaves: Sequence[Expression],
+        wanted: Iterable[Expression],
+        views: "Mapping[Expression, tuple[Expression, int]] | None" = None,
     ) -> "Body":
-        """The graph between ``leaves`` and ``wanted``; other leaves are captured."""
-        order = topological(wanted, dict.fromkeys(leaves))
+        """The graph between ``leaves`` and ``wanted``; other leaves are captured.
+
+        ``views``: expressions that are slots of one of the leaves.
+        """
+        views = {} if views is None else views
+        order = topological(wanted, dict.fromkeys([*leaves, *views]))
         captured = [x for x in order if x.op is None]
         nodes = [x for x in order if x.op is not None]
-        slots = [*leaves, *captured, *nodes]
+        slots = [*leaves, *captured, *views, *nodes]
         places = {x: k for k, x in enumerate(slots)}
-        steps = [
+        steps: list[Step] = [
+            (_project, (places[leaf],), _picks[slot]) for leaf, slot in views.values()
+        ]
+        steps += [
             (x.op, tuple(places[a] for a in x.args), x.params) for x in nodes if x.op
         ]
         op = composite(name, len(leaves) + len(captured), steps)
@@ -213,10 +224,19 @@ def project(node: Expression, slot: int) -> Expression:
     if slot < len(node.args):
         return node.args[slot]
     assert isinstance(node.type, Slots)
-    assert isinstance(node.op, Composite)
-    if slot not in node.op.kept:
+    if isinstance(node.op, Composite) and slot not in node.op.kept:
         node.op.keep([slot])
     return Expression(_project, (node,), _picks[slot], node.type.parts[slot])
+
+
+def is_projection(x: Expression) -> bool:
+    """Whether x is a slot of a node of a composite op."""
+    return x.op is _project
+
+
+def producer(x: Expression) -> Expression:
+    """The node that computes x: of a slot, the node whose slot it is."""
+    return x.args[0] if x.op is _project else x
 
 
 class _Picks(dict[int, dict[str, int]]):
@@ -263,15 +283,16 @@ _bundle.__qualname__ = "_bundle"
 
 
 class Derivative(NamedTuple):
-    """The derivative of a body: a body that takes the gradients of some slots, and
-    the slots it needs, to the gradients of the inputs.
+    """The derivative of a body: a body that takes the gradients of some slots, the
+    node itself and some of its inputs to the gradients of the inputs.
 
     A gradient whose op can be summed better over many nodes (``Op.total``), as an
     outer product can, is left outside: ``parts`` are then its arguments.
     """
 
     body: Body
-    used: tuple[int, ...]
+    kept: tuple[int, ...]
+    inputs: tuple[int, ...]
     seeded: tuple[int, ...]
     parts: dict[int, tuple[Op | None, tuple[int, ...], Mapping[str, Any]]]
 
@@ -282,36 +303,44 @@ class Derivative(NamedTuple):
         """The derivative of ``op`` on inputs of ``types``."""
         slots = op.body(types)
         seeds = {slots[k]: Symbol(slots[k].type) for k in seeded}
-        inputs = [x for x in slots[: op.count] if x.floating]
-        found = backpropagate(seeds, inputs)
-        outside = {x: g.op is not None and g.op.total for x, g in found.items()}
+        found = backpropagate(seeds, [x for x in slots[: op.count] if x.floating])
+        outside = {x: g.op if g.op and g.op.total else None for x, g in found.items()}
         pieces = {x: g.args if outside[x] else (g,) for x, g in found.items()}
         wanted = [piece for some in pieces.values() for piece in some]
-        known = dict.fromkeys(slots)
-        made = topological(wanted, known)
-        needed = {a for x in made for a in x.args} | set(wanted)
-        used = tuple(k for k, x in enumerate(slots) if x in needed)
-        leaves = [*seeds.values(), *(slots[k] for k in used)]
-        body = Body.of(f"{op.name} backward", leaves, wanted)
-        place = {x: k for k, x in enumerate(slots)}
-        parts = {
-            place[x]: (
-                g.op if outside[x] else None,
-                tuple(body.places[piece] for piece in pieces[x]),
-                g.params,
-            )
-            for x, g in found.items()
-        }
-        return cls(body, used, seeded, parts)
+        used = _used(slots, wanted)
+        inputs = tuple(k for k in used if k < op.count)
+        kept = tuple(k for k in used if k >= op.count)
+        node = Symbol(Slots(tuple(x.type for x in slots)))
+        leaves = [*seeds.values(), node, *(slots[k] for k in inputs)]
+        views = {slots[k]: (node, k) for k in kept}
+        body = Body.of(f"{op.name} backward", leaves, wanted, views)
+        parts = {}
+        for k, x in enumerate(slots[: op.count]):
+            if x in found:
+                places = tuple(body.places[piece] for piece in pieces[x])
+                parts[k] = outside[x], places, found[x].params
+        return cls(body, kept, inputs, seeded, parts)
 
     def applied(
         self, seeds: Mapping[int, Expression], y: Expression, args: Sequence[Expression]
     ) -> list[Expression | None]:
         """The gradient for each argument of the node ``y``."""
-        tape = [project(y, k) for k in self.used]
-        node = self.body.applied([*(seeds[k] for k in self.seeded), *tape])
+        assert isinstance(y.op, Composite)
+        y.op.keep(self.kept)
+        inputs = [args[k] for k in self.inputs]
+        node = self.body.applied([*(seeds[k] for k in self.seeded), y, *inputs])
         result: list[Expression | None] = [None] * len(args)
         for k, (op, places, params) in self.parts.items():
             pieces = [project(node, place) for place in places]
-            result[k] = pieces[0] if op is None else reapplied(op, pieces, params)
+            if op is _bundle:
+                result[k] = Expression(op, tuple(pieces), params, args[k].type)
+            else:
+                result[k] = pieces[0] if op is None else reapplied(op, pieces, params)
         return result
+
+
+def _used(slots: Sequence[Expression], wanted: Sequence[Expression]) -> list[int]:
+    """Which of ``slots`` the graph of ``wanted`` is made of."""
+    made = topological(wanted, dict.fromkeys(slots))
+    needed = {a for x in made for a in x.args} | set(wanted)
+    return [k for k, x in enumerate(slots) if x in needed]

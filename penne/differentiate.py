@@ -120,29 +120,30 @@ def _depending(
 
 
 class Pending:
-    """The terms of a gradient received so far, summed as far as they can be."""
+    """The terms of a gradient received so far."""
 
     __slots__ = ("of", "sums", "terms")
 
     def __init__(self, of: Expression):
         self.of = of
-        self.sums: dict[Shape, Expression] = {}
-        self.terms: dict[tuple[Op, int], list[Expression]] = {}
+        self.sums: dict[Shape, list[Expression]] = {}
+        self.terms: dict[Op, list[Expression]] = {}
 
     def receive(self, part: Expression) -> None:
-        """Add a term: at once, or, where its op knows a better sum, at the end."""
+        """Add a term; those of an op that knows a better sum stand apart."""
         op, shape = part.op, part.type.shape
         if op is not None and op.total is not None and shape == self.of.type.shape:
-            self.terms.setdefault((op, len(part.args)), []).append(part)
-        elif shape in self.sums:
-            self.sums[shape] = self.sums[shape] + part
+            self.terms.setdefault(op, []).append(part)
         else:
-            self.sums[shape] = part
+            same = self.sums.setdefault(shape, [])
+            same.append(part)
+            if len(same) == 64:  # no more are held in memory at once
+                same[:] = [OPS["add_all"](*same)]
 
     def total(self) -> Expression:
         """The sum of all terms, with the shape and dtype of what it belongs to."""
-        parts = list(self.sums.values())
-        for (op, _), terms in self.terms.items():
+        parts = [OPS["add_all"](*s) if s[1:] else s[0] for s in self.sums.values()]
+        for op, terms in self.terms.items():
             merged = op.total(terms) if op.total and len(terms) > 1 else None
             parts += terms if merged is None else [merged]
         return reduce(OPS["add"], [_fit(part, self.of) for part in parts])

@@ -10,7 +10,7 @@ Leaves are ``Constant`` and ``Parameter``.  This module imports ``signature``,
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from operator import attrgetter, is_
@@ -207,7 +207,7 @@ def literal(value: float, dtype: np.dtype[Any]) -> Expression:
 
 
 def topological(
-    roots: Iterable[Expression], known: Mapping[Expression, Any] | None = None
+    roots: Iterable[Expression], known: Container[Expression] = ()
 ) -> list[Expression]:
     """Everything that ``roots`` need and ``known`` lacks, arguments first.
 
@@ -218,7 +218,6 @@ def topological(
         if not isinstance(x, Expression):
             raise TypeError(f"takes expressions, got {type(x).__name__}: {x!r}")
     seen: set[Expression] = set()
-    known = {} if known is None else known
     while stack:
         x = stack.pop()
         if x not in seen and x not in known:

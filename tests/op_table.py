@@ -7,6 +7,7 @@ op is tested the moment it has a row, and has to have one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -278,6 +279,12 @@ for function, reference, domain, kinds in [
 ]:
     row(function, elementwise(domain), bools_as_floats(reference), kinds=kinds)
 
+row(
+    OPS["add_all"],
+    st.integers(1, 4).flatmap(lambda n: elementwise(*["real"] * n)),
+    lambda *xs: reduce(np.add, xs),
+    kinds="fib",
+)
 for function, reference, domains, kinds in [
     (ops.add, np.add, ("real", "real"), "fib"),
     (ops.subtract, np.subtract, ("real", "real"), "fi"),

@@ -49,6 +49,21 @@ def add(a: Array, b: Array) -> Array:
     return np.add(a, b)
 
 
+@op(
+    lambda *shapes: ",".join(["()"] * len(shapes)) + "->()",
+    gradient=lambda g, y, *xs: [g] * len(xs),
+)
+def add_all(*xs: Array) -> Array:
+    """The sum of several arrays, elementwise."""
+    if len(xs) == 1:
+        return xs[0]
+    total = np.add(xs[0], xs[1])
+    for x in xs[2:]:
+        fits = np.ndim(total) and np.shape(x) == total.shape and x.dtype == total.dtype
+        total = np.add(total, x, out=total if fits else None)
+    return total
+
+
 @op("(),()->()", gradient=lambda g, y, a, b: (g, -g), dtype=signed_dtype)
 def subtract(a: Array, b: Array) -> Array:
     """Difference, elementwise."""
