@@ -3,6 +3,8 @@
 ``from penne import *`` gives the names in ``__all__``; none shadows a Python built-in.
 """
 
+from importlib import import_module
+
 from numpy import newaxis
 
 from . import functions, initializers, lm, ops, recurrent
@@ -39,6 +41,13 @@ from .settings import default_dtype
 from .testing import check_gradients
 from .tracing import cell as cell
 from .version import __version__ as __version__
+
+
+def __getattr__(name: str) -> object:
+    if name == "fast":  # the wing is loaded when it is first named
+        return import_module(".fast", __name__)
+    raise AttributeError(f"module 'penne' has no attribute {name!r}")
+
 
 __all__ = [  # by theme, not by alphabet
     *ops.__all__,

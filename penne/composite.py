@@ -136,7 +136,7 @@ def reapplied(
     if isinstance(op, Composite):
         parts = [x.type for x in op.body([a.type for a in args])]
         return Expression(op, tuple(args), {}, Slots(tuple(parts)))
-    return project(args[0], params["slot"]) if op is _project else op(*args, **params)
+    return project(args[0], params["slot"]) if op is PROJECT else op(*args, **params)
 
 
 watching: Switch[bool] = Switch("symbols being watched", False)
@@ -203,7 +203,7 @@ class Body(NamedTuple):
         slots = [*leaves, *captured, *views, *nodes]
         places = {x: k for k, x in enumerate(slots)}
         steps: list[Step] = [
-            (_project, (places[leaf],), _picks[slot]) for leaf, slot in views.values()
+            (PROJECT, (places[leaf],), _picks[slot]) for leaf, slot in views.values()
         ]
         steps += [
             (x.op, tuple(places[a] for a in x.args), x.params) for x in nodes if x.op
@@ -226,17 +226,7 @@ def project(node: Expression, slot: int) -> Expression:
     assert isinstance(node.type, Slots)
     if isinstance(node.op, Composite) and slot not in node.op.kept:
         node.op.keep([slot])
-    return Expression(_project, (node,), _picks[slot], node.type.parts[slot])
-
-
-def is_projection(x: Expression) -> bool:
-    """Whether x is a slot of a node of a composite op."""
-    return x.op is _project
-
-
-def producer(x: Expression) -> Expression:
-    """The node that computes x: of a slot, the node whose slot it is."""
-    return x.args[0] if x.op is _project else x
+    return Expression(PROJECT, (node,), _picks[slot], node.type.parts[slot])
 
 
 class _Picks(dict[int, dict[str, int]]):
@@ -271,14 +261,14 @@ def _seeds(g: Expression) -> dict[int, Expression]:
 
 
 _bundle = Op(_cotangent, "()->()", total=_total_cotangent)
-_project = Op(
+PROJECT = Op(
     _project_forward,
     "()->()",
     gradient=lambda g, y, node, slot: (
         Expression(_bundle, (g,), {"places": (slot,)}, node.type),
     ),
 )
-_project.name, _project.__qualname__ = "project", "_project"
+PROJECT.name, PROJECT.__qualname__ = "project", "PROJECT"
 _bundle.__qualname__ = "_bundle"
 
 
@@ -294,6 +284,7 @@ class Derivative(NamedTuple):
     kept: tuple[int, ...]
     inputs: tuple[int, ...]
     seeded: tuple[int, ...]
+    given: tuple[int, ...]
     parts: dict[int, tuple[Op | None, tuple[int, ...], Mapping[str, Any]]]
 
     @classmethod
@@ -319,7 +310,8 @@ class Derivative(NamedTuple):
             if x in found:
                 places = tuple(body.places[piece] for piece in pieces[x])
                 parts[k] = outside[x], places, found[x].params
-        return cls(body, kept, inputs, seeded, parts)
+        given = {place for _, places, _ in parts.values() for place in places}
+        return cls(body, kept, inputs, seeded, tuple(sorted(given)), parts)
 
     def applied(
         self, seeds: Mapping[int, Expression], y: Expression, args: Sequence[Expression]
@@ -329,9 +321,10 @@ class Derivative(NamedTuple):
         y.op.keep(self.kept)
         inputs = [args[k] for k in self.inputs]
         node = self.body.applied([*(seeds[k] for k in self.seeded), y, *inputs])
+        slots = {place: project(node, place) for place in self.given}
         result: list[Expression | None] = [None] * len(args)
         for k, (op, places, params) in self.parts.items():
-            pieces = [project(node, place) for place in places]
+            pieces = [slots[place] for place in places]
             if op is _bundle:
                 result[k] = Expression(op, tuple(pieces), params, args[k].type)
             else:

@@ -19,7 +19,7 @@ import numpy as np
 from .differentiate import differentiate
 from .graph import OPS, Expression, Parameter, topological
 from .rows import Rows, sum_rows
-from .settings import Switch
+from .settings import Switch, uncollected
 
 Array = np.ndarray[Any, Any]
 Values = dict[Expression, Any]
@@ -79,6 +79,7 @@ def compute_gradients(loss: Expression) -> dict[Parameter, Array]:
     return {p: np.array(g) for p, g in compute_loss_and_gradients(loss)[1].items()}
 
 
+@uncollected()
 def compute_loss_and_gradients(
     loss: Expression, *, sparse: bool = False, values: Values | None = None
 ) -> tuple[Any, dict[Any, Any]]:
@@ -92,9 +93,8 @@ def compute_loss_and_gradients(
         wanted.extend(g.args if sparse and _is_lookup(g) else [g])
     known = {} if values is None else compute_values(loss, values).copy()
     executor.value(wanted, known, False)
-    for x in wanted:
-        if x.floating and np.isnan(known[x]).any():
-            raise _nan_error(wanted, known)
+    if any(x.floating and np.isnan(known[x]).any() for x in wanted):
+        raise _nan_error(wanted, known)
     computed = ((p, _gradient_value(g, known, sparse)) for p, g in gradients.items())
     return known[loss], dict(computed)
 

@@ -48,12 +48,11 @@ def gradient(loss: Expression, wrt: Any) -> Any:
 
 def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
-    order = topological([loss])
-    if loss.shape != () or not loss.floating:
+    if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     found = backpropagate({loss: _like(loss, 1)}, wrt)
     for x in set(wrt) - found.keys():
-        _check_reached(loss, x, order)
+        _check_reached(loss, x)
     return found
 
 
@@ -86,9 +85,9 @@ def _like(x: Expression, value: float) -> Constant:
     return Constant(np.full(x.shape, value, x.dtype), x.type.strength)
 
 
-def _check_reached(loss: Expression, x: Expression, order: list[Expression]) -> None:
+def _check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients."""
-    active = _depending(order, [x])
+    active = _depending(topological([loss]), [x])
     y = loss
     while y in active and y.op is not None:
         a = next(a for a in y.args if a in active)

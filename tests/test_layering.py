@@ -45,6 +45,9 @@ ORDER = [
     "lm",
     "testing.differences",
     "testing",
+    "fast.schedule",
+    "fast.batch",
+    "fast",
 ]
 
 

@@ -8,6 +8,7 @@ that their gradients need (``outer``, ``crossprod``).  ``dot``, ``matmul`` and
 from collections.abc import Sequence
 from math import prod
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -29,8 +30,20 @@ def _total(terms: Sequence[Expression]) -> Expression | None:
     if terms[0].ndim > 2:
         return None
     left, right = zip(*(t.args for t in terms))
-    join = stack if left[0].ndim == 1 else concatenate
-    return crossprod(join(left), join(right))
+    return crossprod(_joined(left), _joined(right))
+
+
+def _joined(parts: tuple[Expression, ...]) -> Expression:
+    """Vectors stacked, or rows put together; once for all weights that need them."""
+    found = _together.get(parts)
+    if found is None:
+        join = stack if parts[0].ndim == 1 else concatenate
+        found = _together[parts] = join(parts)
+    return found
+
+
+_together: WeakValueDictionary[tuple[Expression, ...], Expression]
+_together = WeakValueDictionary()
 
 
 @op(

@@ -19,7 +19,14 @@ from ..settings import current_dtype
 from ..signature import Shape, broadcast_shapes, group
 from .axes import negative_axis
 from .elementwise import astype, equal, where
-from .shape import broadcast_to, concatenate, expand_dims, reshape, transpose
+from .shape import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    reshape,
+    stack,
+    transpose,
+)
 
 Array = np.ndarray[Any, Any]
 Step = tuple[int, int | None, int]
@@ -126,10 +133,12 @@ def _total_scatter(terms: Sequence[Expression]) -> Expression | None:
     if terms[0].ndim > len(shape) or not alike:
         return None
     rows, *indices = zip(*(t.args for t in terms))
+    if all(i.ndim == 0 for i in indices[0]):
+        return scatter_add(stack(rows), *map(stack, indices), rank=1, shape=shape)
     after = shape[len(indices) :]
     counts = [prod(i.shape) for i in indices[0]]
-    flat = concatenate([reshape(r, (n, *after)) for r, n in zip(rows, counts)])
-    places = [concatenate([reshape(i, (-1,)) for i in part]) for part in indices]
+    flat = concatenate([reshape(r, shape=(n, *after)) for r, n in zip(rows, counts)])
+    places = [concatenate([reshape(i, shape=(-1,)) for i in part]) for part in indices]
     return scatter_add(flat, *places, rank=1, shape=shape)
 
 

@@ -5,6 +5,7 @@ axes, so the same op serves a batch of such arguments.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def _reshape_params(name: str, shapes: list[Shape], params: Params) -> Params:
 
 @op(
     lambda old, shape, ndim: f"{group(*old)}->{group(*shape)}",
-    gradient=lambda g, y, x, shape, ndim: (reshape(g, x.shape),),
+    gradient=lambda g, y, x, shape, ndim: (reshape(g, shape=x.shape),),
     normalize=_reshape_params,
 )
 def reshape(x: Array, *, shape: Any, ndim: int | None = None) -> Array:
@@ -46,11 +47,16 @@ def reshape(x: Array, *, shape: Any, ndim: int | None = None) -> Array:
 def expand_dims(x: Any, axis: Any) -> Expression:
     """x with axes of length 1 put in so that they stand at ``axis`` of the result."""
     x = constant(x)
-    count = len(axis) if isinstance(axis, Sequence) else 1
-    new = negative_axes("expand_dims", axis, x.ndim + count)
-    old = iter(x.shape)
-    total = range(-x.ndim - count, 0)
-    return reshape(x, tuple(1 if k in new else next(old) for k in total))
+    axis = tuple(axis) if isinstance(axis, Sequence) else axis
+    return reshape(x, shape=_expanded_shape(x.shape, axis))
+
+
+@lru_cache(maxsize=4096)
+def _expanded_shape(shape: Shape, axis: Any) -> Shape:
+    ndim = len(shape) + (len(axis) if isinstance(axis, tuple) else 1)
+    new = negative_axes("expand_dims", axis, ndim)
+    old = iter(shape)
+    return tuple(1 if k in new else next(old) for k in range(-ndim, 0))
 
 
 def squeeze(x: Any, axis: Any = None) -> Expression:
@@ -60,7 +66,8 @@ def squeeze(x: Any, axis: Any = None) -> Expression:
     gone = negative_axes("squeeze", ones if axis is None else axis, x.ndim)
     if any(x.shape[k] != 1 for k in gone):
         raise ValueError(f"squeeze: axis {axis} is not of length 1, got {x.shape}")
-    return reshape(x, tuple(x.shape[k] for k in range(-x.ndim, 0) if k not in gone))
+    kept = tuple(x.shape[k] for k in range(-x.ndim, 0) if k not in gone)
+    return reshape(x, shape=kept)
 
 
 def _broadcast_params(name: str, shapes: list[Shape], params: Params) -> Params:
@@ -87,7 +94,9 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if len(shape) < x.ndim:
         raise ValueError(f"broadcast_to: {shape} has fewer axes, got {x.shape}")
-    return _broadcast(reshape(x, (1,) * (len(shape) - x.ndim) + x.shape), shape=shape)
+    if len(shape) > x.ndim:
+        x = reshape(x, shape=(1,) * (len(shape) - x.ndim) + x.shape)
+    return _broadcast(x, shape=shape)
 
 
 def _transpose_params(name: str, shapes: list[Shape], params: Params) -> Params:
