@@ -199,21 +199,62 @@ class Body(NamedTuple):
         views = {} if views is None else views
         order = topological(wanted, dict.fromkeys([*leaves, *views]))
         captured = [x for x in order if x.op is None]
-        nodes = [x for x in order if x.op is not None]
-        slots = [*leaves, *captured, *views, *nodes]
-        places = {x: k for k, x in enumerate(slots)}
-        steps: list[Step] = [
-            (PROJECT, (places[leaf],), _picks[slot]) for leaf, slot in views.values()
-        ]
-        steps += [
-            (x.op, tuple(places[a] for a in x.args), x.params) for x in nodes if x.op
-        ]
-        op = composite(name, len(leaves) + len(captured), steps)
-        return cls(op, tuple(captured), places, Slots(tuple(x.type for x in slots)))
+        inputs = [*leaves, *captured]
+        body = _Steps(inputs)
+        for x, (leaf, slot) in views.items():
+            body.append(x, PROJECT, (leaf,), _picks[slot])
+        opened = _opened(order)
+        for x in order:
+            if x in opened:
+                body.open(x)
+            elif x.op is not None:
+                body.append(x, x.op, x.args, x.params)
+        op = composite(name, len(inputs), body.steps)
+        return cls(op, tuple(captured), body.places, Slots(tuple(body.types)))
 
     def applied(self, args: Sequence[Expression]) -> Expression:
         """The node of the op on ``args`` in place of the leaves."""
         return Expression(self.op, (*args, *self.captured), {}, self.type)
+
+
+def _opened(order: Sequence[Expression]) -> set[Expression]:
+    """The composite nodes of which only slots are used: their steps can be taken in."""
+    whole = {a for x in order if x.op is not PROJECT for a in x.args}
+    return {x for x in order if isinstance(x.op, Composite) and x not in whole}
+
+
+class _Steps:
+    """A body as it grows: the steps, the type of each slot, where expressions are."""
+
+    def __init__(self, inputs: Sequence[Expression]):
+        self.steps: list[Step] = []
+        self.types = [x.type for x in inputs]
+        self.places = {x: k for k, x in enumerate(inputs)}
+        self.inside: dict[Expression, list[int]] = {}
+
+    def append(
+        self, x: Expression, op: Op, args: Sequence[Expression], params: Any
+    ) -> None:
+        """One step, which computes x."""
+        if op is PROJECT and args[0] in self.inside:
+            self.places[x] = self.inside[args[0]][params["slot"]]
+        else:
+            places = tuple(self.places[a] for a in args)
+            self.places[x] = self._add(op, places, params, x.type)
+
+    def open(self, x: Expression) -> None:
+        """All steps of a composite node x."""
+        assert isinstance(x.op, Composite)
+        assert isinstance(x.type, Slots)
+        slots = [self.places[a] for a in x.args]
+        for (op, places, params), type in zip(x.op.steps, x.type.parts[x.op.count :]):
+            slots.append(self._add(op, tuple(slots[k] for k in places), params, type))
+        self.inside[x] = slots
+
+    def _add(self, op: Op, places: tuple[int, ...], params: Any, type: Any) -> int:
+        self.steps.append((op, places, params))
+        self.types.append(type)
+        return len(self.types) - 1
 
 
 # --- outputs and their gradients ------------------------------------------------------

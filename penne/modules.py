@@ -5,7 +5,7 @@ This module imports ``graph``.
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from .graph import Expression, Parameter
 
@@ -19,7 +19,7 @@ class Module:
     """
 
     changes: ClassVar[int] = 0
-    live: ClassVar["WeakSet[Module]"] = WeakSet()
+    live: ClassVar["WeakValueDictionary[int, Module]"] = WeakValueDictionary()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assigns; counts what is more than one expression in place of another, so

@@ -20,7 +20,7 @@ import numpy as np
 
 from .composite import Body, Symbol, project, watching
 from .dtypes import INDEX, WEAK, ArrayType
-from .graph import Constant, Expression, Parameter, constant, literal
+from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .modules import Module, is_computed
 from .ops.selection import note_limits
 from .randomness import Random
@@ -173,7 +173,7 @@ class Trace:
                 d[name] = symbol
             with watching(True):
                 traced = self._run_on_symbols(form, symbols)
-            self._check_others(first)
+            self._check_others(symbols, first)
         finally:
             self._put_back()
         self._check_same(traced, real, dict(zip(symbols, inputs)))
@@ -219,13 +219,16 @@ class Trace:
                     found[id(vars(part)), name] = (vars(part), name, value)
         return found
 
-    def _check_others(self, first: int) -> None:
+    def _check_others(self, symbols: list[Symbol], first: int) -> None:
         """No transducer but those of the owner has got what was made of symbols."""
         own = set(map(id, self.parts))
-        for other in list(Module.live):
-            for name, value in vars(other).items():
+        for reference in Module.live.valuerefs():
+            other = reference()
+            if other is None or id(other) in own:
+                continue
+            for name, value in list(vars(other).items()):
                 if isinstance(value, Expression) and value.serial >= first:
-                    if id(other) not in own:
+                    if not set(symbols).isdisjoint(topological([value])):
                         kind = type(other).__name__
                         wrong = f"it assigns {name} of another transducer, {kind}"
                         raise self.cell.broken(wrong)
@@ -250,7 +253,7 @@ class Trace:
         wanted = run.everything()
         name = self.cell.__qualname__.rpartition("<locals>.")[2]
         body = Body.of(name, symbols, wanted)
-        for x in body.places:
+        for x in topological(wanted, dict.fromkeys(symbols)):
             if x.op is not None and x.serial < first:
                 wrong = f"it uses {x!r}, computed outside; make it an argument"
                 raise self.cell.broken(wrong)

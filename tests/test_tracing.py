@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -312,6 +313,24 @@ def test_broken_promises(step):
     assert any(f"test_tracing.py, line {n})" in str(caught.value) for n in lines)
     assert r.h is h
     assert set(r.state) == {"h"}
+
+
+def test_threads():
+    """Cells traced at the same time in several threads do not disturb each other."""
+
+    def run(found):
+        for k in range(20):
+            r = LSTM(3, 2, rng=k)
+            found.append(compute_value(r.transduce(np.ones((3, 3)))))
+
+    found = [[] for _ in range(4)]
+    threads = [threading.Thread(target=run, args=(each,)) for each in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(each) for each in found] == [20] * 4
+    assert all((a == b).all() for each in found for a, b in zip(each, found[0]))
 
 
 def test_an_exception_in_the_middle():

@@ -33,7 +33,7 @@ class _Remembering(ABCMeta):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__call__(*args, **kwargs)
         made._built = dict(vars(made))
-        Module.live.add(made)
+        Module.live[id(made)] = made
         return made
 
 
