@@ -186,6 +186,11 @@ def _check_symbols(array: np.ndarray[Any, Any], size: int) -> None:
         raise IndexError(f"lookup: symbol {wrong} is outside [0, {size})")
 
 
+def is_own(f: Function | None) -> bool:
+    """Whether f is None or one of penne's own functions, which may be traced."""
+    return any(f is known for known, _ in _GAINS)
+
+
 _GAINS: list[tuple[Any, Callable[[int], float]]] = [
     (None, lambda d: 1.0),
     (tanh, lambda d: 1.0),

@@ -21,7 +21,19 @@ every_cell = pytest.mark.parametrize("kind", CELLS, ids=lambda c: c.__name__)
 
 def untraced(kind):
     """The same class, its step run op by op."""
-    return type(kind.__name__, (kind,), {"step": kind.step.function})
+    step = kind._stepped if kind is Simple else kind.step.__wrapped__
+    return type(kind.__name__, (kind,), {"step": step})
+
+
+def test_a_users_function_is_not_traced():
+    """A nonlinearity of one's own may branch on values, in a cell of penne's too."""
+
+    def loud(x):
+        return x * 2 if compute_value(asum(x)) > 0 else x
+
+    r = Simple(3, 2, f=loud, gain=1.0)
+    xs = np.ones((4, 3))
+    assert compute_value(r.transduce(xs)).shape == (4, 2)
 
 
 def copied(r, kind):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Expression, Parameter, constant
-from ..layers import Function, Layer, Size, insizes
+from ..layers import Function, Layer, Size, insizes, is_own
 from ..ops import sigmoid, tanh
 from ..settings import current_dtype, generator
 from ..tracing import cell
@@ -40,6 +40,7 @@ class Simple(Transducer):
         **options: Any,
     ):
         inputs = insizes(insize)
+        self._own = is_own(f)  # a function of the user's is never traced unasked
         self.layer = Layer(
             [*inputs, outsize], outsize, f=f, model=model, rng=rng, **options
         )
@@ -49,11 +50,15 @@ class Simple(Transducer):
         """h := 0."""
         self.h = self.h0
 
-    @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
+        return self._traced(inp) if self._own else self._stepped(inp)
+
+    def _stepped(self, inp: Any) -> Expression:
         self.h = self.layer(inp, self.h)
         return self.h
+
+    _traced = cell(_stepped)
 
 
 class LongShortTermMemory(Transducer):
