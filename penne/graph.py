@@ -175,13 +175,21 @@ def constant(value: Any) -> Expression:
 
     Keeps the array itself, not a copy: a change in place is seen by the next
     evaluation.  Raises TypeError for what is no array of real numbers.
+
+    >>> x = constant([1.0, 2.0])
+    >>> x.shape, (x * x).dtype.name
+    ((2,), 'float64')
     """
     return value if isinstance(value, Expression) else Constant(_array(value))
 
 
 def parameter(value: Any) -> Parameter:
     """A parameter with a copy of ``value``; numbers that are not floating get
-    the default dtype (see ``default_dtype``)."""
+    the default dtype (see ``default_dtype``).
+
+    >>> parameter([1, 2])
+    <parameter: (2,) float32>
+    """
     array = np.array(value.value if isinstance(value, Constant) else value)
     floating = array.dtype.kind == "f" and isinstance(value, (np.ndarray, np.generic))
     return Parameter(_array(array).astype(array.dtype if floating else current_dtype()))

@@ -105,6 +105,10 @@ def dot(x: Any, y: Any) -> Expression:
     By rank: (n),(n)->() · (n),(n,m)->(m) · (m,n),(n)->(m) · (m,n),(n,p)->(m,p); a
     number multiplies; x of more axes goes row by row.  Raises ValueError where y
     has more than two axes: write matmul(x, y).
+
+    >>> from penne import compute_value
+    >>> compute_value(dot([1.0, 2.0], [[1.0, 0.0], [3.0, 1.0]]))
+    array([7., 2.])
     """
     x, y = constant(x), constant(y)
     product = _PRODUCTS.get((len(x.type.shape), len(y.type.shape)))
@@ -134,7 +138,12 @@ def matmul(x: Any, y: Any) -> Expression:
 
 
 def vecdot(x: Any, y: Any, axis: int = -1, keepdims: bool = False) -> Expression:
-    """NumPy's ``vecdot``: the sum of x * y along an axis, in batches too."""
+    """NumPy's ``vecdot``: the sum of x * y along an axis, in batches too.
+
+    >>> from penne import compute_value
+    >>> compute_value(vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0]))
+    array([21., 43.])
+    """
     if axis == -1 and not keepdims:
         return vecvec(x, y)
     return asum(multiply(x, y), axis=axis, keepdims=keepdims)

@@ -113,14 +113,24 @@ def _argmax(x: Array, *, axis: int) -> Array:
 
 def argmax(x: Any, axis: int | None = None) -> Expression:
     """Where the largest stands along ``axis``, the first in a tie; by default in
-    the array laid flat.  Constant to gradients."""
+    the array laid flat.  Constant to gradients.
+
+    >>> from penne import compute_value
+    >>> compute_value(argmax([[1.0, 5.0], [7.0, 2.0]], axis=-1))
+    array([1, 0])
+    """
     if axis is None:
         return _argmax(reshape(x, (-1,)), axis=-1)
     return _argmax(x, axis=axis)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
-    """The mean along ``axis``."""
+    """The mean along ``axis``.
+
+    >>> from penne import compute_value
+    >>> compute_value(mean([[1.0, 5.0], [7.0, 3.0]], axis=0))
+    array([4., 4.])
+    """
     x = constant(x)
     axes = negative_axes("mean", axis, x.ndim)
     count = int(np.prod([x.shape[k] for k in axes]))
@@ -128,7 +138,12 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
 
 
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
-    """The variance along ``axis``: the mean squared distance from the mean (ddof 0)."""
+    """The variance along ``axis``: the mean squared distance from the mean (ddof 0).
+
+    >>> from penne import compute_value
+    >>> compute_value(var([1.0, 5.0]))
+    np.float64(4.0)
+    """
     x = constant(x)
     away = x - mean(x, axis, keepdims=True)
     return mean(away * away, axis, keepdims)

@@ -341,7 +341,12 @@ def _new_axes(kept: list[Any]) -> tuple[int, ...]:
 
 def setitem(x: Any, index: Any, value: Any) -> Expression:
     """A copy of x in which ``value`` stands at ``x[index]``: what ``x[index] = value``
-    would make of an array.  ``index`` as for ``x[index]``."""
+    would make of an array.  ``index`` as for ``x[index]``.
+
+    >>> from penne import compute_value
+    >>> compute_value(setitem([1.0, 2.0, 3.0], slice(1, None), 0.0))
+    array([1., 0., 0.])
+    """
     x = constant(x)
     places = getitem(constant(np.arange(x.size).reshape(x.shape)), index)
     value = reshape(broadcast_to(value, places.shape), (-1,))
@@ -350,7 +355,12 @@ def setitem(x: Any, index: Any, value: Any) -> Expression:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Expression:
-    """NumPy's ``take``: ``x[indices]`` along ``axis``, by default of x laid flat."""
+    """NumPy's ``take``: ``x[indices]`` along ``axis``, by default of x laid flat.
+
+    >>> from penne import compute_value
+    >>> compute_value(take([1.0, 2.0, 3.0], [2, 0]))
+    array([3., 1.])
+    """
     x = constant(x)
     if axis is None:
         return take(reshape(x, (-1,)), indices, 0)
@@ -360,7 +370,13 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Expression:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expression:
-    """NumPy's ``take_along_axis``: for each line along ``axis`` its own indices."""
+    """NumPy's ``take_along_axis``: for each line along ``axis`` its own indices.
+
+    >>> from penne import compute_value
+    >>> compute_value(take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1))
+    array([[2.],
+           [3.]])
+    """
     x = constant(x)
     axis = negative_axis("take_along_axis", axis, x.ndim)
     indices = _checked_array("take_along_axis", indices, x.shape[axis])
@@ -379,6 +395,11 @@ def one_hot(index: Any, size: int) -> Expression:
     """Vectors of length ``size``, 1 at ``index`` and else 0; a list gives a matrix.
 
     Raises IndexError for an index outside [0, size).
+
+    >>> from penne import compute_value
+    >>> compute_value(one_hot([2, 0], 3))
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
     """
     index = _checked_array("one_hot", index, size)
     if isinstance(index, Constant) and index.size and index.value.min() < 0:

@@ -45,7 +45,11 @@ def reshape(x: Array, *, shape: Any, ndim: int | None = None) -> Array:
 
 
 def expand_dims(x: Any, axis: Any) -> Expression:
-    """x with axes of length 1 put in so that they stand at ``axis`` of the result."""
+    """x with axes of length 1 put in so that they stand at ``axis`` of the result.
+
+    >>> expand_dims([1.0, 2.0], 0).shape
+    (1, 2)
+    """
     x = constant(x)
     axis = tuple(axis) if isinstance(axis, Sequence) else axis
     return reshape(x, shape=_expanded_shape(x.shape, axis))
@@ -89,7 +93,13 @@ def _broadcast(x: Array, *, shape: Shape) -> Array:
 
 
 def broadcast_to(x: Any, shape: Any) -> Expression:
-    """x repeated along axes of length 1 and new first axes, to fill ``shape``."""
+    """x repeated along axes of length 1 and new first axes, to fill ``shape``.
+
+    >>> from penne import compute_value
+    >>> compute_value(broadcast_to([1.0, 2.0], (2, 2)))
+    array([[1., 2.],
+           [1., 2.]])
+    """
     x = constant(x)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if len(shape) < x.ndim:

@@ -5,11 +5,13 @@ inputs at once, given to ``step`` as a tuple.  s() is the logistic function, * i
 elementwise; x (insize), h and c (outsize).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..graph import Expression, Parameter, constant
+from ..functions import zeros
+from ..graph import Expression, Parameter
 from ..layers import Function, Layer, Size, insizes, is_own
 from ..ops import sigmoid, tanh
 from ..settings import current_dtype, generator
@@ -18,6 +20,20 @@ from .transducer import Transducer
 
 Model = list[Parameter] | None
 Seed = np.random.Generator | int | None
+
+
+def layers(
+    insize: Size, outsize: int, model: Model, rng: Seed, options: dict[str, Any]
+) -> Callable[..., Layer]:
+    """A maker of the layers of one cell: ``make(f, *more)`` takes the inputs, the
+    state h, and arguments of the sizes ``more``; all draw from one ``rng``."""
+    inputs, rng = insizes(insize), generator(rng)
+
+    def make(f: Function | None, *more: int | str) -> Layer:
+        sizes = [*inputs, outsize, *more]
+        return Layer(sizes, outsize, f=f, model=model, rng=rng, **options)
+
+    return make
 
 
 class Simple(Transducer):
@@ -39,12 +55,9 @@ class Simple(Transducer):
         rng: Seed = None,
         **options: Any,
     ):
-        inputs = insizes(insize)
         self._own = is_own(f)  # a function of the user's is never traced unasked
-        self.layer = Layer(
-            [*inputs, outsize], outsize, f=f, model=model, rng=rng, **options
-        )
-        self.h0 = constant(np.zeros(outsize, current_dtype()))
+        self.layer = layers(insize, outsize, model, rng, options)(f)
+        self.h0 = zeros(outsize, current_dtype())
 
     def start(self) -> None:
         """h := 0."""
@@ -82,14 +95,12 @@ class LongShortTermMemory(Transducer):
         rng: Seed = None,
         **options: Any,
     ):
-        inputs = insizes(insize)
-        rng = generator(rng)
-        gate: dict[str, Any] = dict(f=sigmoid, model=model, rng=rng, **options)
-        self.input_gate = Layer([*inputs, outsize, "diag"], outsize, **gate)
-        self.output_gate = Layer([*inputs, outsize, "diag"], outsize, **gate)
-        self.input_layer = Layer([*inputs, outsize], outsize, **{**gate, "f": tanh})
-        self.h0 = constant(np.zeros(outsize, current_dtype()))
-        self.c0 = constant(np.zeros(outsize, current_dtype()))
+        layer = layers(insize, outsize, model, rng, options)
+        self.input_gate = layer(sigmoid, "diag")
+        self.output_gate = layer(sigmoid, "diag")
+        self.input_layer = layer(tanh)
+        self.h0 = zeros(outsize, current_dtype())
+        self.c0 = zeros(outsize, current_dtype())
 
     def start(self) -> None:
         """h := 0, c := 0."""
@@ -126,13 +137,11 @@ class GatedRecurrentUnit(Transducer):
         rng: Seed = None,
         **options: Any,
     ):
-        inputs = insizes(insize)
-        rng = generator(rng)
-        gate: dict[str, Any] = dict(f=sigmoid, model=model, rng=rng, **options)
-        self.reset_gate = Layer([*inputs, outsize], outsize, **gate)
-        self.update_gate = Layer([*inputs, outsize], outsize, **gate)
-        self.input_layer = Layer([*inputs, outsize], outsize, **{**gate, "f": tanh})
-        self.h0 = constant(np.zeros(outsize, current_dtype()))
+        layer = layers(insize, outsize, model, rng, options)
+        self.reset_gate = layer(sigmoid)
+        self.update_gate = layer(sigmoid)
+        self.input_layer = layer(tanh)
+        self.h0 = zeros(outsize, current_dtype())
 
     def start(self) -> None:
         """h := 0."""

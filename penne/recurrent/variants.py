@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-
-from ..graph import Expression, constant
-from ..layers import Layer, Size, insizes
+from ..functions import zeros
+from ..graph import Expression
+from ..layers import Size
 from ..ops import sigmoid, tanh
-from ..settings import current_dtype, generator
+from ..settings import current_dtype
 from ..tracing import cell
-from .cells import Model, Seed
+from .cells import Model, Seed, layers
 from .transducer import Transducer
 
 
@@ -33,15 +32,13 @@ class StandardLSTM(Transducer):
         rng: Seed = None,
         **options: Any,
     ):
-        inputs = insizes(insize)
-        rng = generator(rng)
-        gate: dict[str, Any] = dict(f=sigmoid, model=model, rng=rng, **options)
-        self.input_gate = Layer([*inputs, outsize], outsize, **gate)
-        self.forget_gate = Layer([*inputs, outsize], outsize, **gate)
-        self.input_layer = Layer([*inputs, outsize], outsize, **{**gate, "f": tanh})
-        self.output_gate = Layer([*inputs, outsize], outsize, **gate)
-        self.h0 = constant(np.zeros(outsize, current_dtype()))
-        self.c0 = constant(np.zeros(outsize, current_dtype()))
+        layer = layers(insize, outsize, model, rng, options)
+        self.input_gate = layer(sigmoid)
+        self.forget_gate = layer(sigmoid)
+        self.input_layer = layer(tanh)
+        self.output_gate = layer(sigmoid)
+        self.h0 = zeros(outsize, current_dtype())
+        self.c0 = zeros(outsize, current_dtype())
 
     def start(self) -> None:
         """h := 0, c := 0."""
