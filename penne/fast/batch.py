@@ -19,6 +19,7 @@ from ..signature import signature
 
 Array = np.ndarray[Any, Any]
 _pads = Cache("alignments of batches", 1 << 14)
+_NOWHERE = (None, 0)
 _MANY = 8  # with more arguments than this a stack or a sum is itself a batch
 
 
@@ -86,29 +87,27 @@ class Run:
 
     def group(self, nodes: list[Expression]) -> None:
         """Compute all ``nodes``, which are of one kind."""
-        op = nodes[0].op
+        first, op = nodes[0], nodes[0].op
         assert op is not None
-        many = len(nodes[0].args) > _MANY and not isinstance(op, Composite)
+        many = len(first.args) > _MANY and not isinstance(op, Composite)
         if len(nodes) == 1 or many or not op.batch:
             for x in nodes:
                 self.values[x] = self._alone(x, op)
             return
-        columns = [
-            self.column([x.args[k] for x in nodes]) for k in range(len(nodes[0].args))
-        ]
+        args = zip(*(x.args for x in nodes))
+        columns = [self.column(list(column)) for column in args]
+        batch: Any
         if isinstance(op, Composite):
-            assert isinstance(nodes[0].type, Slots)
-            batch = composite_batch(op, nodes[0].type, columns, len(nodes))
-            for row, x in enumerate(nodes):
-                self.place[x] = batch, row
-            return
-        types = [a.type for a in nodes[0].args]
-        array, batched = op_batch(op, nodes[0].params, types, columns)
+            assert isinstance(first.type, Slots)
+            batch, batched = composite_batch(op, first.type, columns), True
+        else:
+            types = [a.type for a in first.args]
+            batch, batched = op_batch(op, first.params, types, columns)
         for row, x in enumerate(nodes):
             if batched:
-                self.place[x] = array, row
+                self.place[x] = batch, row
             else:
-                self.values[x] = array
+                self.values[x] = batch
 
     def _alone(self, x: Expression, op: Op) -> Any:
         """The value of one node; of many arguments, those of a batch stay together."""
@@ -150,33 +149,30 @@ class Run:
 
     def joined(self, addresses: list[tuple[Expression, int]]) -> tuple[Any, bool]:
         """The arrays at (node, slot) addresses as one array, along a new first axis."""
-        sources: dict[int, tuple[Any, list[int], list[int]]] = {}
+        sources: dict[int, tuple[Array, list[int], list[int]]] = {}
         for position, (x, slot) in enumerate(addresses):
-            place = self.place.get(x)
-            if place is None:
+            array, row = self._row(x, slot)
+            if array is None:
                 return self._stacked(addresses), True
-            batch, row = place
-            if isinstance(batch, Batch):
-                array = batch.slots[slot]
-                if array is None or not batch.batched[slot]:
-                    return self._stacked(addresses), True
-            else:
-                array = batch
             source = sources.get(id(array))
             if source is None:
                 source = sources[id(array)] = (array, [], [])
             source[1].append(position)
             source[2].append(row)
+        first = next(iter(sources.values()))
         if len(sources) == 1:
-            array, _, rows = next(iter(sources.values()))
-            return _taken(array, rows), True
-        shape = next(iter(sources.values()))[0].shape[1:]
-        whole = np.empty(
-            (len(addresses), *shape), next(iter(sources.values()))[0].dtype
-        )
+            return _taken(first[0], first[2]), True
+        whole = np.empty((len(addresses), *first[0].shape[1:]), first[0].dtype)
         for array, positions, rows in sources.values():
             whole[positions] = _taken(array, rows)
         return whole, True
+
+    def _row(self, x: Expression, slot: int) -> tuple[Any, int]:
+        """The batched array and the row in which an address stands, or None."""
+        batch, row = self.place.get(x, _NOWHERE)
+        if isinstance(batch, Batch):
+            return (batch.slots[slot] if batch.batched[slot] else None), row
+        return batch, row
 
     def _stacked(self, addresses: list[tuple[Expression, int]]) -> Array:
         parts = []
@@ -242,27 +238,24 @@ def op_batch(
 
 
 def composite_batch(
-    op: Composite, type: Slots, columns: Sequence[tuple[Any, bool]], count: int
+    op: Composite, type: Slots, columns: Sequence[tuple[Any, bool]]
 ) -> Batch:
-    """The slots of ``count`` nodes of a composite op."""
+    """The slots of a group of nodes of a composite op, from columns of arguments."""
     slots = [array for array, _ in columns]
     batched = [flag for _, flag in columns]
-    parts = type.parts
     for (_, places, params, dead), (inner, _, _) in zip(op.calls, op.steps):
         given = [(slots[k], batched[k]) for k in places]
         if isinstance(inner, Composite):
-            inside = parts[len(slots)]
+            inside = type.parts[len(slots)]
             assert isinstance(inside, Slots)
-            result: tuple[Any, bool] = (
-                composite_batch(inner, inside, given, count),
-                True,
-            )
-        elif isinstance(given[0][0], (Batch, Column, Computed, Row)):
-            result = _slot(given[0], params["slot"])
+            slot, flag = composite_batch(inner, inside, given), True
+        elif inner is PROJECT:
+            slot, flag = _slot(given[0], params["slot"])
         else:
-            result = op_batch(inner, params, [parts[k] for k in places], given)
-        slots.append(result[0])
-        batched.append(result[1])
+            types = [type.parts[k] for k in places]
+            slot, flag = op_batch(inner, params, types, given)
+        slots.append(slot)
+        batched.append(flag)
         for k in dead:
             slots[k] = None
     return Batch(op, slots, batched)

@@ -11,7 +11,7 @@ Dynamic Computation Graphs*.  This module imports ``graph`` and ``composite``.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..composite import PROJECT, Composite
@@ -82,36 +82,51 @@ def components(needs: Sequence[set[int]]) -> list[int]:
     >>> components([set(), {0, 2}, {1}, {2}])
     [0, 1, 1, 2]
     """
-    index: dict[int, int] = {}
-    low: dict[int, int] = {}
-    found: dict[int, int] = {}
-    stack: list[int] = []
-    count = 0
-    for root in range(len(needs)):
-        if root in index:
-            continue
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        work = [(root, iter(needs[root]))]
-        while work:
-            v, rest = work[-1]
+    search = _Search(needs)
+    for vertex in range(len(needs)):
+        search.visit(vertex)
+    return [search.component[vertex] for vertex in range(len(needs))]
+
+
+class _Search:
+    """Tarjan's depth-first search, with a stack of its own."""
+
+    def __init__(self, needs: Sequence[set[int]]):
+        self.needs = needs
+        self.index: dict[int, int] = {}
+        self.low: dict[int, int] = {}
+        self.component: dict[int, int] = {}
+        self.count = 0
+        self.open: list[int] = []
+        self.work: list[tuple[int, Iterator[int]]] = []
+
+    def visit(self, root: int) -> None:
+        """Find the components of all that ``root`` reaches and that are not known."""
+        if root not in self.index:
+            self._enter(root)
+        while self.work:
+            v, rest = self.work[-1]
             for w in rest:
-                if w not in index:
-                    index[w] = low[w] = len(index)
-                    stack.append(w)
-                    work.append((w, iter(needs[w])))
+                if w not in self.index:
+                    self._enter(w)
                     break
-                if w not in found:
-                    low[v] = min(low[v], index[w])
+                if w not in self.component:
+                    self.low[v] = min(self.low[v], self.index[w])
             else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[v])
-                if low[v] == index[v]:
-                    while True:
-                        w = stack.pop()
-                        found[w] = count
-                        if w == v:
-                            break
-                    count += 1
-    return [found[v] for v in range(len(needs))]
+                self._leave(v)
+
+    def _enter(self, v: int) -> None:
+        self.index[v] = self.low[v] = len(self.index)
+        self.open.append(v)
+        self.work.append((v, iter(self.needs[v])))
+
+    def _leave(self, v: int) -> None:
+        self.work.pop()
+        if self.work:
+            parent = self.work[-1][0]
+            self.low[parent] = min(self.low[parent], self.low[v])
+        if self.low[v] == self.index[v]:
+            place = self.open.index(v)
+            self.component.update(dict.fromkeys(self.open[place:], self.count))
+            del self.open[place:]
+            self.count += 1
