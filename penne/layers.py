@@ -72,7 +72,8 @@ class Layer(Module):
         self.f = f
         gain = guess_gain(f, outsize) if gain is None else gain
         rng = generator(rng)
-        self.weights = [self._weight(n, gain, init, rng) for n in self.insize]
+        weights = [self._weight(n, gain, init, rng) for n in self.insize]
+        self.weights = tuple(weights)
         self.bias: Parameter | None = None
         if bias is not None:
             start = np.broadcast_to(np.asarray(bias, current_dtype()), (outsize,))

@@ -28,6 +28,8 @@ from .settings import current_dtype
 
 Place = tuple[dict[str, Any], str]
 _NOTHING = ArrayType((), INDEX, WEAK)
+MOST_PLANS = 256  # kinds of calls remembered for each kind of state of an owner
+MOST_STATES = 16  # kinds of state remembered for each owner
 EXPRESSION = object()  # stands in a form for the next expression
 
 
@@ -78,7 +80,23 @@ def transducers(owner: Any) -> dict[str, Any]:
 
 
 class Cell:
-    """A function, or a method, that is traced; what ``@cell`` returns."""
+    """``@cell``: a function of expressions, or a method such as ``step``, as one op.
+
+    The author promises that it is a function of its arguments and, for a method, of
+    the state that it reads and assigns; layers and parameters may come by ``self`` or
+    by closure.  Arguments: expressions, arrays, ints and lists of ints (inputs), tuples
+    and lists of them, and anything hashable (static: another value is another trace).
+    Parameters and layers exchanged by assignment to an attribute are seen; a list
+    changed in place is not.
+
+    Raises TypeError, naming the line, where the promise is seen to be broken.
+
+    >>> from penne import Layer, compute_value
+    >>> both = Layer([2, 2], 2, init=lambda rng, shape, *rest: np.ones(shape))
+    >>> join = cell(lambda a, b: both(a, b))
+    >>> join([1.0, 0.0], [0.0, 0.0]).shape
+    (2,)
+    """
 
     def __init__(self, function: Callable[..., Any]):
         update_wrapper(self, function)
@@ -109,8 +127,14 @@ class Cell:
         for d, name in state.places:
             inputs.append(d[name])
         key = (form, *[x.type if x.type.floating else _index_key(x) for x in inputs])
-        plan = state.plans.get(key)
+        try:
+            plan = state.plans.get(key)
+        except TypeError:
+            wrong = "an argument is neither expressions nor hashable"
+            raise self.broken(wrong) from None
         if plan is None:
+            if len(state.plans) >= MOST_PLANS:
+                state.plans.clear()
             plan = state.plans[key] = Trace(self, owner, state).plan(form, inputs)
         return _applied(plan, inputs)
 
@@ -118,7 +142,7 @@ class Cell:
         """The plans for the state as it stands now, looked at afresh."""
         fresh = State(owner)
         known = self.states.setdefault(owner, {})
-        if len(known) > 16:
+        if len(known) >= MOST_STATES:
             known.clear()
         try:
             state = known.setdefault(fresh.key(), fresh)
