@@ -60,6 +60,10 @@ class Composite(Op):
     def __reduce__(self) -> Any:
         return composite, (self.name, self.count, self.steps)
 
+    def __call__(self, *args: Expression, **params: Any) -> Expression:
+        """The node of this op on ``args``."""
+        return reapplied(self, args, params)
+
     def keep(self, slots: Iterable[int]) -> None:
         """Have forward give these slots too."""
         if not self.kept.issuperset(slots):

@@ -9,6 +9,7 @@ This module imports ``settings``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,15 @@ def common_dtype(
     if floating and dtype.kind != "f":
         return np.dtype(np.float64), True
     return dtype, False
+
+
+def call_keys(kinds: Sequence[Any]) -> Sequence[Any]:
+    """What arguments (types, or numbers written in Python) are remembered by; of many,
+    runs of one type by their length."""
+    keys = [k if isinstance(k, ArrayType) else (type(k), k or repr(k)) for k in kinds]
+    if len(keys) <= 8:
+        return keys
+    return [(key, sum(1 for _ in run)) for key, run in groupby(keys)]
 
 
 def strays(own: np.dtype[Any], dtype: np.dtype[Any], floating: bool) -> bool:

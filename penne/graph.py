@@ -24,6 +24,7 @@ from .dtypes import (
     WEAK,
     ArrayType,
     Rule,
+    call_keys,
     common_dtype,
     floating_dtype,
     promoted_dtype,
@@ -302,14 +303,15 @@ class Op:
         """A call seen for the first time, or with arguments to wrap or to cast."""
         arrays, params = self._bind(args, given)
         mixed = [a if type(a) in _NUMBERS else constant(a) for a in arrays]
-        key = (self, *map(_key, mixed), *params.items())
+        keys = call_keys([getattr(x, "type", x) for x in mixed])
+        key = (self, *keys, *params.items())
         found = _plans.get(key)
         if found is None:
             found = _plans[key] = self._plan(mixed, params)
         casts, *made = found
         if casts is None and len(mixed) == len(args) and all(map(is_, mixed, args)):
             with suppress(TypeError):  # a parameter given as a list cannot be a key
-                _built[(self, *map(_key, mixed), *given.items())] = made
+                _built[(self, *map(_type, mixed), *given.items())] = made
         operands = mixed if casts is None else map(_cast, mixed, casts)
         return Expression(self, tuple(operands), *made)
 
@@ -357,11 +359,6 @@ class Op:
             seen = [f"{len(args)} arguments", *given]
             raise TypeError(f"{self.name}: takes {self.takes}, got {', '.join(seen)}")
         return arrays, {k: _static(v) for k, v in params.items()}
-
-
-def _key(x: Any) -> Any:
-    """What an argument is remembered by: its type, or the literal itself."""
-    return x.type if isinstance(x, Expression) else (type(x), x or repr(x))
 
 
 def _cast(x: Any, cast: Any) -> Expression:

@@ -61,10 +61,12 @@ class Signature:
         return ValueError(f"{name}: {wrong}, {self.text}, got {seen}")
 
 
-@lru_cache(maxsize=4096)
 def signature(text: str) -> Signature:
-    """The signature written as ``text``, parsed once."""
-    return Signature(text)
+    """The signature written as ``text``; parsed once, unless it is a long one."""
+    return _parsed(text) if len(text) < 256 else Signature(text)
+
+
+_parsed = lru_cache(maxsize=4096)(Signature)
 
 
 def broadcast_shapes(shapes: Sequence[Shape]) -> Shape:

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from test_gradients import random_graph
 
 import penne
-from penne import Expression, compute_value, constant, parameter
+from penne import Expression, caches, compute_value, constant, parameter, stack
 from penne.compute import compute_values
 from penne.graph import topological
 
@@ -367,3 +367,11 @@ def test_star_import_shadows_nothing():
     wanted = "constant parameter gradient compute_value compute_values where mean asum"
     wanted += " softmax layer_norm newaxis zeros ones full take setitem relu detach"
     assert set(wanted.split()) <= public
+
+
+def test_long_calls_are_remembered_shortly():
+    """What is remembered of a call with many arguments does not grow with them."""
+    xs = [parameter(np.ones(2)) for _ in range(500)]
+    y = stack([constant(np.ones(2)), *xs])
+    assert compute_value(y).shape == (501, 2)
+    assert all(len(key) < 100 for key in caches()["calls to wrap or cast"])

@@ -123,7 +123,7 @@ class Run:
 
     def _joined_at_once(self, x: Expression, op: Op) -> Any:
         first = x.args[0].type
-        if any(a.type is not first for a in x.args) or not op.batch:
+        if any(a.type.shape != first.shape for a in x.args) or first.dtype.kind == "b":
             return None
         if op is OPS["concatenate"] and x.params["axis"] != -len(first.shape):
             return None
