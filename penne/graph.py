@@ -266,8 +266,7 @@ class Op:
     ):
         self.name = forward.__name__.lstrip("_")
         self.__name__ = self.__qualname__ = forward.__name__
-        self.__module__ = forward.__module__
-        self.__doc__ = forward.__doc__
+        self.__module__, self.__doc__ = forward.__module__, forward.__doc__
         self.forward = self.__wrapped__ = forward
         self.signature, self.gradient, self.dtype = signature, gradient, dtype
         self.meet, self.normalize = meet, normalize
@@ -293,11 +292,13 @@ class Op:
             elif len(args) == 2:
                 x, y = args
                 made = _built[self, x.type, y.type]
+            elif len(args) == 1:
+                made = _built[self, args[0].type]
             else:
                 made = _built[(self, *map(_type, args))]
         except (AttributeError, KeyError, TypeError):
             return self._build(args, params)
-        return Expression(self, args, *made)
+        return Expression(self, args, made[0], made[1])
 
     def _build(self, args: tuple[Any, ...], given: dict[str, Any]) -> Expression:
         """A call seen for the first time, or with arguments to wrap or to cast."""
