@@ -221,10 +221,9 @@ class Trace:
             return self._run(form, symbols)
         except Exception as error:
             own = self.cell.function.__code__.co_filename
-            lines = [f.lineno for f in extract_tb(error.__traceback__)]
-            files = [f.filename for f in extract_tb(error.__traceback__)]
-            line = next((n for n, f in zip(lines[::-1], files[::-1]) if f == own), None)
-            raise self.cell.broken(f"{error}", line) from error
+            frames = extract_tb(error.__traceback__)
+            lines = [frame.lineno for frame in frames if frame.filename == own]
+            raise self.cell.broken(f"{error}", lines[-1] if lines else None) from error
 
     def _put_back(self) -> None:
         for part, before in zip(self.parts, self.before):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import cells_by_hand as by_hand
 import numpy as np
 import pytest
+from documented import Documented
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,29 +186,6 @@ def test_float32(cell):
 
 
 # --- the class of the documentation, verbatim -----------------------------------------
-
-
-class Documented(Transducer):
-    def __init__(self, insize, outsize):
-        self.input_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
-        self.forget_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
-        self.output_gate = Layer([insize, outsize, outsize], outsize, f=sigmoid)
-        self.input_layer = Layer([insize, outsize], outsize, f=tanh)
-        self.h0 = constant(np.zeros(outsize))
-        self.c0 = constant(np.zeros(outsize))
-
-    def start(self):
-        self.h = self.h0
-        self.c = self.c0
-
-    def step(self, inp):
-        i = self.input_gate(inp, self.h, self.c)
-        f = self.forget_gate(inp, self.h, self.c)
-        self.c = f * self.c + i * self.input_layer(inp, self.h)
-        o = self.output_gate(inp, self.h, self.c)
-        self.h = o * tanh(self.c)
-        return self.h
-
 
 TEXT = [ord(c) for c in "^the cat sat on the mat$"]
 

@@ -20,6 +20,9 @@ from ..signature import signature
 Array = np.ndarray[Any, Any]
 _pads = Cache("alignments of batches", 1 << 14)
 _NOWHERE = (None, 0)
+_STACK, _CONCATENATE, _ADD_ALL = _JOINS = [
+    OPS[name] for name in ("stack", "concatenate", "add_all")
+]
 _MANY = 8  # with more arguments than this a stack or a sum is itself a batch
 
 
@@ -111,11 +114,7 @@ class Run:
 
     def _alone(self, x: Expression, op: Op) -> Any:
         """The value of one node; of many arguments, those of a batch stay together."""
-        if len(x.args) > _MANY and op in (
-            OPS["stack"],
-            OPS["concatenate"],
-            OPS["add_all"],
-        ):
+        if len(x.args) > _MANY and op in _JOINS:
             joined = self._joined_at_once(x, op)
             if joined is not None:
                 return joined
@@ -125,16 +124,16 @@ class Run:
         first = x.args[0].type
         if any(a.type.shape != first.shape for a in x.args) or first.dtype.kind == "b":
             return None
-        if op is OPS["concatenate"] and x.params["axis"] != -len(first.shape):
+        if op is _CONCATENATE and x.params["axis"] != -len(first.shape):
             return None
-        if op is OPS["stack"] and x.params["axis"] != -1 - len(first.shape):
+        if op is _STACK and x.params["axis"] != -1 - len(first.shape):
             return None
         array, batched = self.column(list(x.args))
         if not batched:
             return None
-        if op is OPS["add_all"]:
+        if op is _ADD_ALL:
             return np.add.reduce(array, axis=0)
-        if op is OPS["concatenate"]:
+        if op is _CONCATENATE:
             return array.reshape(-1, *first.shape[1:])
         return array
 
