@@ -1,53 +1,78 @@
 """Values of expressions, and the doorway through which another executor enters.
 
-An executor takes expressions in and gives arrays out:
-
-    executor(wanted, values, keep)
-
-enters into the mapping ``values`` (expression -> array) everything that ``wanted``
-need and it lacks; with ``keep`` false only the wanted ones need be there at the end.
-``plain`` is the specification: one op after the other, in the order in which they
-were built.  This module imports ``graph``, ``differentiate`` and ``rows``.
+An executor takes expressions in and gives arrays out.  ``Plain`` is the specification:
+one op after the other, in the order in which they were built.  This module imports
+``graph``, ``differentiate``, ``faults`` and ``rows``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from .differentiate import differentiate
-from .graph import OPS, Expression, Parameter, topological
-from .rows import Rows, sum_rows
+from .faults import has_nan, nan_error
+from .graph import Expression, Parameter, topological
+from .ops.selection import is_lookup
+from .rows import Rows
 from .settings import Switch, uncollected
 
 Array = np.ndarray[Any, Any]
 Values = dict[Expression, Any]
-Executor = Callable[[Sequence[Expression], Values, bool], None]
+Gradients = dict[Parameter, Any]
+Nodes = Sequence[Expression]
 
 
-def plain(wanted: Sequence[Expression], values: Values, keep: bool) -> None:
+class Plain:
     """The plain executor: every op by itself, arguments first."""
-    order = topological(wanted, values)
-    uses = None if keep else Counter([*wanted, *(a for x in order for a in x.args)])
-    for x in order:
-        if x.op is None:
-            values[x] = x.value  # type: ignore[attr-defined]  # every leaf has one
-            continue
-        values[x] = x.op.forward(*[values[a] for a in x.args], **x.params)
-        if uses is not None:
-            for a in x.args:
-                uses[a] -= 1
-                if not uses[a] and a.op is not None:
-                    del values[a]
+
+    def evaluate(
+        self, wanted: Nodes, values: Values, keep: bool, order: Nodes | None = None
+    ) -> None:
+        """Enter into ``values`` everything that ``wanted`` need and it lacks (which
+        is ``order``); with ``keep`` false only the wanted need be there at the end."""
+        order = topological(wanted, values) if order is None else order
+        uses = None if keep else Counter([*wanted, *(a for x in order for a in x.args)])
+        for x in order:
+            if x.op is None:
+                values[x] = x.value  # type: ignore[attr-defined]  # every leaf has one
+                continue
+            values[x] = x.op.forward(*[values[a] for a in x.args], **x.params)
+            if uses is not None:
+                for a in x.args:
+                    uses[a] -= 1
+                    if not uses[a] and a.op is not None:
+                        del values[a]
+
+    def gradients(
+        self, loss: Expression, sparse: bool, values: Values | None
+    ) -> tuple[Any, Gradients]:
+        """The value of a loss, and its gradients for the parameters that it reaches:
+        arrays, or ``Rows`` where ``sparse`` and a parameter is only looked up;
+        ``values`` is extended with what the loss is made of."""
+        gradients = _differentiated(loss)
+        rows = {g for g in gradients.values() if sparse and is_lookup(g)}
+        apart = (g.args if g in rows else [g] for g in gradients.values())
+        wanted = [loss, *chain.from_iterable(apart)]
+        known = {} if values is None else compute_values(loss, values).copy()
+        self.evaluate(wanted, known, False)
+        check_numbers(loss, [known[x] for x in wanted], known)
+        for g in rows:
+            known[g] = Rows.summed([known[a] for a in g.args], g.params["shape"])
+        return known[loss], {p: known[g] for p, g in gradients.items()}
 
 
-executor: Switch[Executor] = Switch("executor", plain)
+plain = Plain()
+executor: Switch[Plain] = Switch("executor", plain)
 
 
 def compute_value(x: Expression) -> Any:
     """The value of x now: an array, or a NumPy number where x has no axes."""
-    return compute_values(x)[x]
+    values: Values = {}
+    executor.value.evaluate([x], values, False)
+    return values[x]
 
 
 def compute_values(
@@ -65,7 +90,7 @@ def compute_values(
     """
     values = {} if values is None else values
     wanted: list[Any] = list(x) if isinstance(x, (list, tuple)) else [x]
-    executor.value(wanted, values, True)
+    executor.value.evaluate(wanted, values, True)
     return values
 
 
@@ -82,47 +107,23 @@ def compute_gradients(loss: Expression) -> dict[Parameter, Array]:
 @uncollected()
 def compute_loss_and_gradients(
     loss: Expression, *, sparse: bool = False, values: Values | None = None
-) -> tuple[Any, dict[Any, Any]]:
+) -> tuple[Any, Gradients]:
     """The value of a loss and its gradients; ``sparse`` gives ``Rows`` for a
     parameter that is only looked up; ``values`` is extended with what the loss is
     made of."""
+    return executor.value.gradients(loss, sparse, values)
+
+
+def _differentiated(loss: Expression) -> dict[Any, Expression]:
     reached = [x for x in topological([loss]) if isinstance(x, Parameter)]
-    gradients = differentiate(loss, reached)
-    wanted = [loss]
-    for g in gradients.values():
-        wanted.extend(g.args if sparse and _is_lookup(g) else [g])
-    known = {} if values is None else compute_values(loss, values).copy()
-    executor.value(wanted, known, False)
-    if any(x.floating and np.isnan(known[x]).any() for x in wanted):
-        raise _nan_error(wanted, known)
-    computed = ((p, _gradient_value(g, known, sparse)) for p, g in gradients.items())
-    return known[loss], dict(computed)
+    return differentiate(loss, reached)
 
 
-def _is_lookup(g: Expression) -> bool:
-    rows_alone = g.op is OPS["scatter_add"] and len(g.args) == 2
-    return rows_alone and g.ndim == len(g.params["shape"])
-
-
-def _gradient_value(g: Expression, values: Values, sparse: bool) -> Any:
-    if not (sparse and _is_lookup(g)):
-        return values[g]
-    rows, indices = (values[a] for a in g.args)
-    shape = g.params["shape"]
-    flat = np.reshape(rows, (-1, *shape[1:]))
-    return Rows(*sum_rows(np.reshape(indices, -1), flat, shape[0]), shape)
-
-
-def _nan_error(wanted: Sequence[Expression], values: Values) -> FloatingPointError:
-    """Names the first op that made NaN of arguments without one."""
-    values = {x: value for x, value in values.items() if x.op is None}
-    plain(wanted, values, True)
-    for x in topological(wanted):
-        if x.dtype.kind == "f" and np.isnan(values[x]).any():
-            break
-    if x.op is None:
-        return FloatingPointError(f"NaN in a leaf, {x!r}")
-    seen = " and ".join(str(a.shape) for a in x.args)
-    return FloatingPointError(
-        f"{x.op.name}: NaN from arguments without NaN, got {seen}"
-    )
+def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> None:
+    """Raise FloatingPointError, naming the op at fault, where ``arrays``, a loss and
+    its gradients, have NaN; ``values`` has those of the leaves."""
+    if any(map(has_nan, arrays)):
+        wanted = [loss, *_differentiated(loss).values()]
+        values = {x: value for x, value in values.items() if x.op is None}
+        plain.evaluate(wanted, values, True)
+        raise nan_error(topological(wanted), values)

@@ -52,7 +52,7 @@ def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     found = backpropagate({loss: _like(loss, 1)}, wrt)
     for x in set(wrt) - found.keys():
-        _check_reached(loss, x)
+        check_reached(loss, x)
     return found
 
 
@@ -85,7 +85,7 @@ def _like(x: Expression, value: float) -> Constant:
     return Constant(np.full(x.shape, value, x.dtype), x.type.strength)
 
 
-def _check_reached(loss: Expression, x: Expression) -> None:
+def check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients."""
     active = _depending(topological([loss]), [x])
     y = loss
@@ -145,10 +145,10 @@ class Pending:
         for op, terms in self.terms.items():
             merged = op.total(terms) if op.total and len(terms) > 1 else None
             parts += terms if merged is None else [merged]
-        return reduce(OPS["add"], [_fit(part, self.of) for part in parts])
+        return reduce(OPS["add"], [fit(part, self.of) for part in parts])
 
 
-def _fit(part: Expression, of: Expression) -> Expression:
+def fit(part: Expression, of: Expression) -> Expression:
     """``part`` with the shape and dtype of ``of``: broadcasting is undone."""
     shape = of.type.shape
     if part.type.shape != shape:

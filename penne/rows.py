@@ -3,6 +3,7 @@
 This module imports nothing of penne.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,23 @@ class Rows(NamedTuple):
     values: Array
     shape: tuple[int, ...]
 
+    @classmethod
+    def summed(cls, parts: Sequence[Array], shape: tuple[int, ...]) -> "Rows":
+        """What lookups in one array of ``shape`` add up to; ``parts`` has the rows and
+        the indices of each."""
+        flat = [np.reshape(i, -1) for i in parts[1::2]]
+        rows = [r.reshape(len(i), *shape[1:]) for r, i in zip(parts[::2], flat)]
+        return cls(*sum_rows(_joined(flat), _joined(rows), shape[0]), shape)
+
     def dense(self) -> Array:
         """The whole array."""
         whole = np.zeros(self.shape, self.values.dtype)
         whole[self.indices] = self.values
         return whole
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def sum_rows(indices: Array, rows: Array, length: int) -> tuple[Array, Array]:

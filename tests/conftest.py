@@ -24,8 +24,8 @@ def _executor(request):
     if request.config.getoption("--executor") == "plain":
         yield
         return
-    before = fast.LEAST_NODES, fast.MOST_GROUPS
-    fast.LEAST_NODES, fast.MOST_GROUPS = 0, 1
+    before = fast.LEAST_NODES, fast.MOST_KINDS
+    fast.LEAST_NODES, fast.MOST_KINDS = 0, 1
     with fast.enable():
         yield
-    fast.LEAST_NODES, fast.MOST_GROUPS = before
+    fast.LEAST_NODES, fast.MOST_KINDS = before

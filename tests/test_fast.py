@@ -1,7 +1,6 @@
 """The executor that batches: the same numbers, in fewer and larger pieces."""
 
 import threading
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import strategies as st
 from penne import *
 from penne import cell, fast
 from penne.compute import plain
-from penne.fast.schedule import components, schedule
+from penne.fast.collect import Collected, reached
+from penne.fast.order import components
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
@@ -22,7 +22,7 @@ V, H = 5, 3
 def _every_size(monkeypatch):
     """Graphs are batched whatever their size."""
     monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_GROUPS", 1)
+    monkeypatch.setattr(fast, "MOST_KINDS", 1)
 
 
 def both(f):
@@ -94,7 +94,7 @@ def test_ragged_batches(kind, sentences, random):
 
 def _value(x):
     values = {}
-    plain([x], values, False)
+    plain.evaluate([x], values, False)
     return values[x]
 
 
@@ -143,17 +143,17 @@ def test_keeps_all_values():
     same(expected, {p: values[g] for p, g in zip(expected, slopes)})
 
 
-def test_groups_do_not_grow_with_the_batch():
-    """More sentences of one length make larger groups, not more of them."""
+def test_kinds_do_not_grow_with_the_batch():
+    """More sentences of one length make larger kinds, not more of them."""
     r, output = LSTM(-V, H), Layer(H, V, f=logsoftmax)
     nats(r, output, [0, 1, 2])
     counts = []
     for number in (2, 20):
         parts = [nats(r, output, [1, 2, 3, 4]) for _ in range(number)]
-        groups = schedule(topological([stack(parts)]))
-        counts.append(len(groups))
-        steps = Counter(len(g) for g in groups if "step" in g[0].op.name)
-        assert steps == {number: 3}  # the last output is not asked for
+        kinds = Collected(reached([stack(parts)], {}), {}, None).kinds
+        counts.append(len(kinds))
+        steps = [len(kind.nodes) for kind in kinds if "step" in kind.op.name]
+        assert steps == [3 * number]  # the last output is not asked for
     assert counts[0] == counts[1]
 
 

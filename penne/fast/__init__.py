@@ -1,44 +1,116 @@
 """The fast wing: the same graphs, sooner.
 
 Nodes of one kind run as one batch, whatever the lengths of sequences and the shapes of
-trees: nothing is padded, nothing compiled.  Nothing outside this package imports it
-but the doorway in ``compute``.
+trees: nothing is padded, nothing waits for a compiler.  Nothing outside this package
+imports it but the doorway in ``compute``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from ..compute import executor, plain
-from ..graph import Expression, topological
+from ..compute import Plain, Values, check_numbers, executor, plain
+from ..differentiate import check_reached
+from ..graph import Expression, Parameter
 from ..settings import Setting
-from .batch import Run
-from .schedule import schedule
+from .collect import Collected, reached
+from .program import Irregular
+from .recipe import Later, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
-MOST_GROUPS = 0.7  # as does one with more groups than this part of its nodes
-_counts = {"evaluations": 0, "batched": 0, "nodes": 0, "groups": 0}
+MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes
+_counts = {"evaluations": 0, "batched": 0, "nodes": 0, "kinds": 0}
+_recipes: "WeakKeyDictionary[Expression, Recipe | None]" = WeakKeyDictionary()
 
 
-def fast(wanted: Sequence[Expression], values: dict[Any, Any], keep: bool) -> None:
+class Fast(Plain):
     """The executor that batches; a graph with little to batch runs as by ``plain``."""
-    order = topological(wanted, values)
-    groups = schedule(order)
-    count = sum(map(len, groups))
+
+    def evaluate(
+        self,
+        wanted: Sequence[Expression],
+        values: Values,
+        keep: bool,
+        order: Sequence[Expression] | None = None,
+    ) -> None:
+        """As ``Plain.evaluate``."""
+        order = reached(wanted, values)
+        recipe = _recipe(order, wanted, values, keep, False)
+        if recipe is None:
+            missing = [x for x in order if x not in values]
+            super().evaluate(wanted, values, keep, missing)
+            return
+        done = recipe.run(values)
+        if keep:
+            values.update(done.drawn)
+        else:
+            values.update((x, done.drawn[x]) for x in wanted if x in done.drawn)
+        values.update(done.asked())
+        values.update((x, Later(x, values)) for x in recipe.nodes)
+
+    def gradients(
+        self, loss: Expression, sparse: bool, values: Values | None
+    ) -> tuple[Any, dict[Any, Any]]:
+        """As ``Plain.gradients``."""
+        if (
+            values
+            or not isinstance(loss, Expression)
+            or loss.shape
+            or not loss.floating
+        ):
+            return super().gradients(loss, sparse, values)
+        recipe = _recipes.get(loss) if values is None else None
+        if recipe is None:
+            order = reached([loss], {})
+            recipe = _recipe(order, [loss], {}, values is not None, True)
+            if recipe is None:
+                return plain.gradients(loss, sparse, values)
+            for x in recipe.leaves:
+                if isinstance(x, Parameter) and x not in recipe.reached:
+                    check_reached(loss, x)
+            if values is None:
+                _recipes[loss] = recipe
+        done = recipe.run({})
+        value, found = done.value(loss), done.gradients(sparse)
+        arrays = [getattr(g, "values", g) for g in found.values()]
+        check_numbers(loss, [value, *arrays], done.drawn)
+        if values is not None:
+            values.update(done.drawn)
+            values.update(done.asked())
+            values.update((x, Later(x, values)) for x in recipe.nodes)
+        return value, found
+
+
+fast = Fast()
+
+
+def _recipe(
+    order: list[Expression],
+    wanted: Sequence[Expression],
+    known: Mapping[Expression, Any],
+    keep: bool,
+    gradients: bool,
+) -> Recipe | None:
+    """The recipe for a graph, or None where there is little to batch."""
     _counts["evaluations"] += 1
-    if count < LEAST_NODES or len(groups) > MOST_GROUPS * count:
-        plain(wanted, values, keep)
-        return
-    _counts["batched"] += 1
-    _counts["nodes"] += count
-    _counts["groups"] += len(groups)
-    run = Run(values)
-    for x in order:
-        if x.op is None:
-            values[x] = x.value  # type: ignore[attr-defined]  # every leaf has one
-    for nodes in groups:
-        run.group(nodes)
-    for x in order if keep else wanted:
-        run.value(x)
+    if len(order) < LEAST_NODES:
+        return None
+    for regular in (True, False):
+        graph = Collected(order, known, None if keep else wanted, regular)
+        count = sum(len(kind.nodes) for kind in graph.kinds)
+        few = count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
+        asked = [x for x in wanted if x in graph.where]
+        if few or not asked:
+            return None
+        try:
+            recipe = Recipe(graph, asked, keep, gradients, regular)
+        except Irregular:
+            continue
+        _counts["batched"] += 1
+        _counts["nodes"] += count
+        _counts["kinds"] += len(graph.kinds)
+        return recipe
+    return None
 
 
 def enable() -> Setting[Any]:
@@ -53,5 +125,5 @@ def disable() -> Setting[Any]:
 
 def stats() -> dict[str, int]:
     """How many evaluations there were, how many were batched, and of those how many
-    nodes ran in how many groups."""
+    nodes ran as how many kinds."""
     return dict(_counts)

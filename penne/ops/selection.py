@@ -169,6 +169,12 @@ def scatter_add(rows: Array, *indices: Array, rank: int, shape: Shape) -> Array:
     return whole
 
 
+def is_lookup(g: Expression) -> bool:
+    """Whether a gradient is that of lookups in one array: rows and their indices."""
+    rows_alone = g.op is scatter_add and len(g.args) == 2
+    return rows_alone and g.ndim == len(g.params["shape"])
+
+
 def _overwrite_gradient(
     g: Expression, y: Expression, x: Expression, v: Expression, i: Expression
 ) -> tuple[Expression, Expression, None]:

@@ -34,7 +34,7 @@ def check_gradients(loss: Expression, delta: float = 1e-6) -> dict[Parameter, Ar
 
     def value() -> float:
         values = dict(held)
-        plain([loss], values, False)
+        plain.evaluate([loss], values, False)
         return float(values[loss])
 
     found = {}

@@ -1,0 +1,289 @@
+"""What a graph is made of: kinds of nodes, and where their arguments come from.
+
+Nodes of one *kind* (op, static params, types of arguments, the same parameters) run
+as one batch; each is a *row* of its kind.  A *column* is one argument of all the nodes
+of a kind.  The *structure* of a graph (its kinds and which of them feed which) decides
+the program that computes it; the *rows* that the columns refer to are mere data.
+
+This module imports ``graph`` and ``composite``.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from ..composite import PROJECT, Slots
+from ..dtypes import STRONG, WEAK, ArrayType
+from ..graph import OPS, Expression, Op, Parameter
+from ..settings import Cache
+
+_args = attrgetter("args")
+_op = attrgetter("op")
+_params = attrgetter("params")
+_serial = attrgetter("serial")
+_type = attrgetter("type")
+_plain_types = Cache("types of rows", 1 << 14)
+
+ADD, ADD_ALL = OPS["add"], OPS["add_all"]
+STACK, CONCATENATE = OPS["stack"], OPS["concatenate"]
+MANY = 8  # with more arguments than this a sum or a join takes them as rows
+ROW, SLOT = 24, 12  # a code is kind | slot + 1 | row
+ROWS = (1 << ROW) - 1
+
+
+class Source(NamedTuple):
+    """Where some rows of a column come from: a slot (-1: the value) of a kind, or,
+    where ``kind`` is -1, the leaf of this number; -1 -1 for leaves of many values."""
+
+    kind: int
+    slot: int
+
+
+class Column(NamedTuple):
+    """One argument of all nodes of a kind, as structure.
+
+    ``shared``: every node has the same argument.  ``aligned``: row k is row k of the
+    one source.
+    """
+
+    type: Any
+    sources: tuple[Source, ...]
+    shared: bool
+    aligned: bool
+
+
+class Kind:
+    """Nodes that run as one batch, and their columns of arguments.
+
+    ``wide``: the number of arguments of each node, where these are rows of one column.
+    """
+
+    __slots__ = ("arguments", "nodes", "op", "params", "type", "wide")
+
+    def __init__(
+        self, nodes: list[Expression], arguments: Sequence[Sequence[Expression]]
+    ):
+        first = nodes[0]
+        assert first.op is not None
+        self.op: Op = first.op
+        self.params = first.params
+        self.type = plain_type(first.type)
+        self.nodes = nodes
+        self.arguments = arguments
+        self.wide: tuple[int, ...] | None = None
+
+
+def plain_type(type: ArrayType) -> Any:
+    """The type as far as arrays show it: weak and strong are one."""
+    found = _plain_types.get(type)
+    if found is None:
+        if isinstance(type, Slots):
+            found = Slots(tuple(plain_type(part) for part in type.parts))
+        else:
+            found = ArrayType(type.shape, type.dtype, STRONG if type.floating else WEAK)
+        _plain_types[type] = found
+    return found
+
+
+def reached(
+    wanted: Iterable[Expression], known: Mapping[Expression, Any]
+) -> list[Expression]:
+    """All that ``wanted`` need, in the order of creation; of what is known, no more
+    than itself."""
+    seen: set[Expression] = set()
+    frontier = set(wanted)
+    while frontier:
+        seen |= frontier
+        if known:
+            frontier = {x for x in frontier if x not in known}
+        frontier = set(chain.from_iterable(map(_args, frontier)))
+        frontier -= seen
+    return sorted(seen, key=_serial)
+
+
+class Collected:
+    """The kinds of a graph, its leaves, and the code of each expression.
+
+    ``order``: the graph, arguments first.  ``wanted``: None for all of it, else what
+    must not be lost in a longer sum.  ``rows``: whether a sum or a join of many takes
+    them as rows of one column.
+    """
+
+    def __init__(
+        self,
+        order: list[Expression],
+        known: Mapping[Expression, Any],
+        wanted: Sequence[Expression] | None,
+        rows: bool = True,
+    ):
+        self.order = order
+        self.known = known
+        self.kinds: list[Kind] = []
+        self.leaves: list[Expression] = []
+        self.where: dict[Expression, int] = {}
+        groups = self._by_op()
+        flat = rows and wanted is not None and ADD in groups
+        sums = _flattened(groups, order, wanted) if flat else []  # type: ignore[arg-type]  # it is not None
+        for op, nodes in groups.items():
+            self.kinds += _split(op, nodes, rows)
+        self.kinds += sums
+        self.kinds.sort(key=lambda kind: kind.nodes[0].serial)
+        self._number()
+
+    def _by_op(self) -> dict[Op, list[Expression]]:
+        groups: dict[Any, list[Expression]] = defaultdict(list)
+        if self.known:
+            known = self.known
+            for x in self.order:
+                groups[None if x in known else x.op].append(x)
+        else:
+            for x in self.order:
+                groups[x.op].append(x)
+        self.leaves = groups.pop(None, [])
+        self.projections = groups.pop(PROJECT, [])
+        return groups
+
+    def _number(self) -> None:
+        """Give each row of each kind, and each projection, its code."""
+        where = self.where
+        for k, kind in enumerate(self.kinds):
+            base = k << (ROW + SLOT)
+            where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
+        for p in self.projections:
+            code = where.get(p.args[0])
+            if code is None:
+                self.leaves.append(p)  # of a node whose value is known
+            else:
+                where[p] = code + ((p.params["slot"] + 1) << ROW)
+
+
+def source_of(code: int) -> Source:
+    """The kind and slot in a code."""
+    return Source(code >> (ROW + SLOT), (code >> ROW & (1 << SLOT) - 1) - 1)
+
+
+# --- kinds ----------------------------------------------------------------------------
+
+
+def _split(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
+    """Nodes of one op, as kinds."""
+    groups: dict[Any, list[Expression]] = defaultdict(list)
+    if len(nodes) > 1 and not _uniform(nodes):
+        for x in nodes:
+            groups[id(x.params) if x.params else 0, x.type, len(x.args)].append(x)
+    else:
+        groups[None] = nodes
+    relaxed: dict[Any, list[Expression]] = defaultdict(list)
+    for group in groups.values():
+        x = group[0]
+        key = id(x.params) if x.params else 0, plain_type(x.type), len(x.args)
+        relaxed[key] += group
+    return [kind for group in relaxed.values() for kind in _kinds(op, group, rows)]
+
+
+def _uniform(nodes: list[Expression]) -> bool:
+    first = nodes[0]
+    if len(set(map(_type, nodes))) > 1 or len(set(map(len, map(_args, nodes)))) > 1:
+        return False
+    return not first.params or len(set(map(id, map(_params, nodes)))) == 1
+
+
+def _kinds(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
+    """Nodes of one op, type and arity, as kinds."""
+    if rows and len(nodes[0].args) > MANY and op in (STACK, CONCATENATE, ADD_ALL):
+        wide = [_wide(op, x) for x in nodes]
+        if all(wide):
+            return [kind for kind in wide if kind is not None]
+    columns = list(zip(*map(_args, nodes)))
+    apart = [k for k, column in enumerate(columns) if _differs(column)]
+    if not apart:
+        return [Kind(nodes, columns)]
+    groups: dict[Any, list[Expression]] = defaultdict(list)
+    for x in nodes:
+        groups[tuple([_apart(x.args[k]) for k in apart])].append(x)
+    return [Kind(group, list(zip(*map(_args, group)))) for group in groups.values()]
+
+
+def _differs(column: Sequence[Expression]) -> bool:
+    """Whether nodes with these arguments are of more than one kind."""
+    if len(set(map(plain_type, set(map(_type, column))))) > 1:
+        return True
+    if Parameter not in set(map(type, column)):
+        return False
+    distinct = set(column)
+    parameters = sum(x.__class__ is Parameter for x in distinct)
+    return parameters > 1 or (len(distinct) > 1 and column[0].ndim > 1)
+
+
+def _apart(x: Expression) -> Any:
+    return x if x.__class__ is Parameter else plain_type(x.type)
+
+
+def _wide(op: Op, x: Expression) -> Kind | None:
+    """A join or a sum whose arguments are the rows of one column."""
+    first = x.args[0].type
+    types = set(map(plain_type, set(map(_type, x.args))))
+    if len(types) > 1 or first.dtype.kind == "b":
+        return None
+    if op is CONCATENATE and x.params["axis"] != -len(first.shape):
+        return None
+    if op is STACK and x.params["axis"] != -1 - len(first.shape):
+        return None
+    kind = Kind([x], [x.args])
+    kind.wide = (len(x.args),)
+    return kind
+
+
+def _flattened(
+    groups: dict[Op, list[Expression]],
+    order: list[Expression],
+    wanted: Sequence[Expression],
+) -> list[Kind]:
+    """Long sums of sums, taken out of ``groups``: sums of many rows."""
+    adds = {
+        x
+        for x in groups.get(ADD, ())
+        if x.args[0].type.shape == x.args[1].type.shape
+        and x.args[0].type.dtype == x.args[1].type.dtype == x.type.dtype
+    }
+    nested = [a for x in adds for a in x.args if a in adds]
+    if len(nested) < MANY:
+        return []
+    uses = Counter(chain(chain.from_iterable(map(_args, order)), wanted))
+    inner = {a for a in nested if uses[a] == 1}
+    found: dict[Any, list[tuple[Expression, list[Expression]]]] = defaultdict(list)
+    gone: set[Expression] = set()
+    for root in sorted(adds - inner, key=_serial):
+        terms, inside = _terms(root, inner)
+        if len(terms) > MANY:
+            gone |= inside
+            key = plain_type(root.type), frozenset(map(_op, terms))
+            found[key].append((root, terms))
+    groups[ADD] = [x for x in groups[ADD] if x not in gone]
+    if not groups[ADD]:
+        del groups[ADD]
+    return [_sums(parts) for parts in found.values()]
+
+
+def _terms(
+    root: Expression, inner: set[Expression]
+) -> tuple[list[Expression], set[Expression]]:
+    """What a sum of sums adds up, and the sums that it is made of."""
+    terms, inside, stack = [], {root}, list(root.args)
+    while stack:
+        x = stack.pop()
+        if x in inner:
+            inside.add(x)
+            stack.extend(x.args)
+        else:
+            terms.append(x)
+    return terms[::-1], inside
+
+
+def _sums(parts: list[tuple[Expression, list[Expression]]]) -> Kind:
+    kind = Kind([root for root, _ in parts], [[x for _, t in parts for x in t]])
+    kind.op, kind.params = ADD_ALL, {}
+    kind.wide = tuple(len(terms) for _, terms in parts)
+    return kind

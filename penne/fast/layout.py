@@ -1,0 +1,237 @@
+"""Where the rows of a graph are: the data that a program runs on.
+
+Rows of a recursion stand in the order of their levels, so that a level is a slice;
+within a level longest chains come first, so that what the next level takes is mostly a
+slice too.  This module imports ``structure``, ``order`` and ``program``.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .collect import ROW, ROWS, SLOT, Source, source_of
+from .order import Block
+from .program import SEGMENTS, Irregular
+from .structure import LEAF, VARIOUS, Structure, segments
+
+Array = np.ndarray[Any, Any]
+
+
+class Index(NamedTuple):
+    """Rows ``src`` of a source and the rows ``dst``, ascending, for which they are
+    taken; each a slice or an array of integers.  ``distinct``: no row is taken twice.
+    """
+
+    dst: Any
+    src: Any
+    distinct: bool
+
+
+class Layout:
+    """Of one graph: lengths of spaces, orders of their rows, levels and indices."""
+
+    def __init__(self, structure: Structure, program: Any, loss: int):
+        self.structure, self.loss = structure, loss
+        self.spaces = program.spaces
+        self.lengths = self._lengths()
+        self.natural: dict[Any, tuple[Array | None, Array]] = {}
+        self.place: dict[int, Array] = {}  # of a row of the graph, in its space
+        self.bounds: dict[int, Array] = {}  # of a space, where its levels start
+        self.levels = 0
+        taken = [
+            link for block in program.blocks if block.loop for link in _links(block)
+        ]
+        if taken:
+            self._level(taken)
+        self.various: dict[tuple[int, int], Array] = {}  # orders of constants
+        self.indices = {i: self._index(*i) for i in program.indices}
+        self.rows = {i: self._row(*i) for i in program.picks}
+        self.cuts = {i: self._cut(i) for i in program.cut}
+        del self.structure, self.natural
+
+    def _lengths(self) -> dict[int, int]:
+        s, found = self.structure, {}
+        for k, shape in enumerate(s.shapes):
+            found[self.spaces[k]] = s.counts[k]
+            if shape.wide:
+                found[self.spaces[len(s.shapes) + k]] = len(s.rows[k][0])
+        return found
+
+    # --- indices in the order of the graph
+
+    def _rows(self, k: int, j: int, source: Source | None) -> tuple[Any, Array]:
+        """For which rows of a column (None for all) a source gives which rows."""
+        key = k, j, source
+        if key not in self.natural:
+            self.natural[key] = self._found_rows(k, j, source)
+        return self.natural[key]
+
+    def _found_rows(self, k: int, j: int, source: Source | None) -> tuple[Any, Array]:
+        s = self.structure
+        if source is SEGMENTS:
+            return None, np.array(segments(s.graph.kinds[k]))
+        codes = s.rows[k][j]
+        if source.kind == LEAF:
+            wanted = None if source.slot == VARIOUS else -1 - source.slot
+            dst = [r for r, code in enumerate(codes) if code == wanted]
+            return np.array(dst, np.intp), np.zeros(0, np.intp)
+        if len(s.shapes[k].columns[j].sources) == 1:
+            return None, np.array(codes, np.intp) & ROWS
+        first = (source.kind << SLOT | source.slot + 1) << ROW
+        pairs = [
+            (r, code - first)
+            for r, code in enumerate(codes)
+            if code is not None and 0 <= code - first <= ROWS
+        ]
+        dst, src = np.array(pairs, np.intp).T
+        return dst, src
+
+    # --- levels
+
+    def _level(self, links: "list[Link]") -> None:
+        """Put the rows of all spaces in recursions in the order of their levels."""
+        edges = []
+        for link in links:
+            dst, src = self._rows(*link.index)
+            dst = np.arange(len(src)) if dst is None else dst
+            below = (dst, src) if link.taken else (src, dst)
+            edges.append((link.above, link.below, *below))
+        depth, root = _depths(self.lengths, edges)
+        self.levels = 1 + max(int(d.max(initial=0)) for d in depth.values())
+        for space, level in depth.items():
+            size = np.bincount(root[space], minlength=1)[root[space]]
+            rows = np.arange(len(level))
+            order = np.lexsort((rows, root[space], -size, level))
+            if not np.array_equal(order, rows):
+                place = np.empty_like(order)
+                place[order] = rows
+                self.place[space] = place
+            counted = np.bincount(level, minlength=self.levels)
+            self.bounds[space] = np.concatenate([[0], np.cumsum(counted)])
+
+    # --- indices in the order of the spaces
+
+    def _index(self, k: int, j: int, source: Source | None) -> Index:
+        dst, src = self._rows(k, j, source)
+        mine, theirs = self._between(k, source)
+        if theirs in self.place and len(src):
+            src = self.place[theirs][src]
+        if mine in self.place:
+            new = self.place[mine] if dst is None else self.place[mine][dst]
+            order = np.argsort(new)
+            if source == (LEAF, VARIOUS):
+                self.various[k, j] = order
+            src = src[order] if len(src) else src
+            dst = None if dst is None else new[order]
+        distinct = len(src) < 2 or len(np.unique(src)) == len(src)
+        whole = slice(0, self.lengths[mine]) if dst is None else _slice(dst)
+        return Index(whole, _slice(src), distinct)
+
+    def _row(self, k: int, j: int, source: Source | None) -> int:
+        """The row that a shared argument is."""
+        if source is None:
+            code, kind = self.loss, source_of(self.loss).kind
+        else:
+            code, kind = self.structure.rows[k][j][0], source.kind  # type: ignore[assignment]  # it is a row
+        row = code & ROWS
+        place = self.place.get(self.spaces[kind])
+        return row if place is None else int(place[row])
+
+    def _between(self, k: int, source: Source | None) -> tuple[int, int | None]:
+        """The space of a column and that of its source."""
+        shapes = self.structure.shapes
+        mine = self.spaces[len(shapes) + k if shapes[k].wide else k]
+        if source is SEGMENTS:
+            return mine, self.spaces[k]
+        return mine, None if source.kind == LEAF else self.spaces[source.kind]
+
+    def _cut(self, key: Any) -> list[tuple[Any, Any] | None]:
+        """An index level by level."""
+        index = self.indices[key]
+        k, _, source = key
+        bounds = self.bounds[self._between(k, source)[0]]
+        if isinstance(index.dst, slice):
+            first, stop = index.dst.start, index.dst.stop
+            cuts = np.clip(bounds - first, 0, stop - first)
+        else:
+            cuts = np.searchsorted(index.dst, bounds)
+        edges = cuts.tolist()
+        return [
+            (_part(index.dst, a, b), _part(index.src, a, b)) if b > a else None
+            for a, b in pairwise(edges)
+        ]
+
+
+class Link(NamedTuple):
+    """That rows of the space ``above`` need rows of ``below`` of an earlier level."""
+
+    above: int
+    below: int
+    index: Any
+    taken: bool
+
+
+def _links(block: Block) -> Iterable[Link]:
+    mine = set(block.instructions)
+    for x in block.instructions:
+        if x.op == "take":
+            for y, index in zip(x.inputs, x.index):
+                if y in mine:
+                    yield Link(x.space, y.space, index, True)
+        elif x.op == "scatter" and x.index[2] is SEGMENTS:
+            yield Link(x.space, x.inputs[0].space, x.index, False)
+
+
+def _depths(lengths: dict[int, int], edges: Sequence[Any]) -> tuple[Any, Any]:
+    """For each space the level of each row, and the row at which its chain starts."""
+    spaces = sorted({space for edge in edges for space in edge[:2]})
+    first = dict(zip(spaces, np.cumsum([0] + [lengths[s] for s in spaces]).tolist()))
+    count = sum(lengths[s] for s in spaces)
+    needs: list[list[int]] = [[] for _ in range(count)]
+    for above, below, dst, src in edges:
+        for d, s in zip((dst + first[above]).tolist(), (src + first[below]).tolist()):
+            needs[d].append(s)
+    depth, root = _levelled(needs)
+    cut = [(s, first[s], first[s] + lengths[s]) for s in spaces]
+    levels, roots = np.array(depth), np.array(root)
+    return {s: levels[a:b] for s, a, b in cut}, {s: roots[a:b] for s, a, b in cut}
+
+
+def _levelled(needs: list[list[int]]) -> tuple[list[int], list[int]]:
+    """The length of the longest way to each row, and where it starts."""
+    depth, root = [-1] * len(needs), list(range(len(needs)))
+    for start in range(len(needs)):
+        stack = [start]
+        while stack:
+            row = stack[-1]
+            if depth[row] >= 0:
+                stack.pop()
+                continue
+            missing = [s for s in needs[row] if depth[s] < 0]
+            if missing:
+                if depth[row] == -2:
+                    raise Irregular("rows that need each other")
+                depth[row] = -2
+                stack.extend(missing)
+                continue
+            stack.pop()
+            best = max(needs[row], key=depth.__getitem__, default=row)
+            depth[row] = depth[best] + 1 if best != row else 0
+            root[row] = root[best]
+    return depth, root
+
+
+def _slice(rows: Array) -> Any:
+    """Rows as a slice where they lie side by side."""
+    n = len(rows)
+    if n and rows[-1] - rows[0] == n - 1 and (n < 3 or (np.diff(rows) == 1).all()):
+        return slice(int(rows[0]), int(rows[0]) + n)
+    return rows
+
+
+def _part(rows: Any, a: int, b: int) -> Any:
+    if isinstance(rows, slice):
+        return slice(rows.start + a, rows.start + b)
+    return _slice(rows[a:b])

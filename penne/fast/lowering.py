@@ -1,0 +1,161 @@
+"""How one instruction computes whole batches with NumPy.
+
+Ops obey the law of leading axes, so their forward serves as it is; some have a better
+way for a batch, or can write to an array that is there.  This module imports
+``program`` and ``adjoint``.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..graph import OPS
+from ..rows import Rows
+from ..signature import signature
+from .program import Instruction
+
+Array = np.ndarray[Any, Any]
+Batch = Callable[..., Any]  # (*arrays, out=None) -> array
+
+_SAME = [np.add, np.subtract, np.multiply, np.divide, np.negative, np.exp, np.log]
+_SAME += [np.log1p, np.expm1, np.sqrt, np.tanh, np.absolute, np.maximum, np.minimum]
+UFUNCS = {OPS[f.__name__]: f for f in _SAME}
+
+
+def batch_of(x: Instruction) -> Batch:
+    """The function of arrays that computes an applied op for all rows at once."""
+    op, params = x.op, x.params
+    pads = _pads(x)
+    if not op.batch and x.space is not None:
+        return _one_by_one(x)
+    if op in UFUNCS and not any(pads):
+        return UFUNCS[op]  # type: ignore[no-any-return]
+    special = _SPECIAL.get(op)
+    if special is not None and x.space is not None:
+        made = special(x)
+        if made is not None:
+            return made  # type: ignore[no-any-return]
+    forward = op.forward
+
+    def batch(*arrays: Any, out: Any = None) -> Any:
+        if any(pads):
+            arrays = tuple(_padded(a, pad) for a, pad in zip(arrays, pads))
+        y = forward(*arrays, **params)
+        if out is None:
+            return y
+        out[...] = y
+        return out
+
+    return batch
+
+
+def _pads(x: Instruction) -> list[int]:
+    """How many axes of length 1 each argument needs behind the axis of rows, so that
+    leading axes of different number still broadcast as they did without it."""
+    shapes = [y.type.shape for y in x.inputs]
+    text = x.op.signature
+    text = text if isinstance(text, str) else text(*shapes, **x.params)
+    core = signature(text).inputs
+    leading = [len(s) - len(c) for s, c in zip(shapes, core)]
+    most = max(leading)
+    return [0 if y.space is None else most - n for y, n in zip(x.inputs, leading)]
+
+
+def _padded(array: Any, pad: int) -> Any:
+    if not pad:
+        return array
+    return array.reshape(array.shape[:1] + (1,) * pad + array.shape[1:])
+
+
+def _one_by_one(x: Instruction) -> Batch:
+    """An op that does not obey the law: row by row."""
+    apart = [y.space is None for y in x.inputs]
+
+    def batch(*arrays: Any, out: Any = None) -> Any:
+        n = next(len(a) for a, alone in zip(arrays, apart) if not alone)
+        rows = [
+            x.op.forward(
+                *(a if alone else a[r] for a, alone in zip(arrays, apart)), **x.params
+            )
+            for r in range(n)
+        ]
+        y = np.array(rows, x.type.dtype).reshape(n, *x.type.shape)
+        if out is None:
+            return y
+        out[...] = y
+        return out
+
+    return batch
+
+
+def _sigmoid(x: Instruction) -> Batch:
+    dtype = x.type.dtype
+    one = dtype.type(1)
+    lowest = dtype.type(-87.0 if dtype == np.float32 else np.log(np.finfo(dtype).tiny))
+
+    def batch(a: Array, out: Any = None) -> Any:
+        y = np.maximum(a, lowest, out=out)
+        np.negative(y, out=y)
+        np.exp(y, out=y)
+        y += one
+        return np.reciprocal(y, out=y)
+
+    return batch
+
+
+def _vecmat(x: Instruction) -> Batch | None:
+    left, right = x.inputs
+    if right.space is None and len(right.type.shape) == len(left.type.shape) + 1 == 2:
+        return np.matmul
+    return None
+
+
+def _matmat(x: Instruction) -> Batch | None:
+    """The rows of all matrices at once, where they meet the same one."""
+    right = x.inputs[1]
+    if right.space is not None or len(right.type.shape) != 2:
+        return None
+
+    def batch(a: Array, b: Array, out: Any = None) -> Any:
+        flat = _flat(a)
+        if out is not None and out.flags.c_contiguous:
+            np.matmul(flat, b, out=_flat(out))
+            return out
+        y = (flat @ b).reshape(*a.shape[:-1], b.shape[-1])
+        if out is None:
+            return y
+        out[...] = y
+        return out
+
+    return batch
+
+
+_SPECIAL = {OPS["sigmoid"]: _sigmoid, OPS["vecmat"]: _vecmat, OPS["matmat"]: _matmat}
+
+
+def cross(x: Instruction) -> Batch:
+    """The sum over rows of outer products, or of products of rows."""
+    return lambda a, b: _flat(a).T @ _flat(b)
+
+
+def _flat(array: Array) -> Array:
+    """All rows of an array as those of one matrix."""
+    return array.reshape(prod(array.shape[:-1]), array.shape[-1])
+
+
+def lookup(x: Instruction) -> Batch:
+    """The gradient of lookups: the rows that they touch."""
+    return lambda *inputs: Rows.summed(inputs, x.params["shape"])
+
+
+def added(target: Array, rows: Any, values: Array, distinct: bool) -> None:
+    """Add values to rows of an array; where one comes twice, both."""
+    if distinct or isinstance(rows, slice):
+        target[rows] += values
+        return
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    first = np.flatnonzero(np.diff(ordered, prepend=-1))
+    target[ordered[first]] += np.add.reduceat(values[order], first, axis=0)

@@ -1,0 +1,165 @@
+"""How one graph is computed: its program, where its rows are, what its leaves are.
+
+Graphs of one structure share a program, and those of the same rows too a layout.  This
+module imports ``running``, ``layout``, ``structure`` and ``collect``.
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import methodcaller
+from typing import Any
+
+import numpy as np
+
+from ..composite import PROJECT, Computed, Slots
+from ..graph import Expression, Parameter
+from ..rows import Rows
+from ..settings import Cache
+from .collect import ROWS, Collected, source_of
+from .layout import Layout
+from .program import Instruction, Irregular
+from .running import Program, Run
+from .structure import Structure
+
+_programs = Cache("programs", 1 << 8)
+_layouts = Cache("layouts", 1 << 8)
+_item = methodcaller("item")
+
+
+class Later:
+    """A node of a composite op: its slots are computed if someone asks for them."""
+
+    def __init__(self, x: Expression, values: Mapping[Expression, Any]):
+        self.x, self.values = x, values
+        self.computed: Computed | None = None
+
+    def at(self, slot: int) -> Any:
+        """The value of a slot."""
+        if self.computed is None:
+            arrays = [self.values[a] for a in self.x.args]
+            self.computed = self.x.op.forward(*arrays)  # type: ignore[union-attr]  # it has one
+        return self.computed.at(slot)  # type: ignore[union-attr]  # it is there
+
+
+class Recipe:
+    """How one graph is computed.
+
+    ``wanted``: what is asked for; ``keep``: all the rest as well; ``gradients``: those
+    of the first wanted with respect to all parameters too.
+    """
+
+    def __init__(
+        self,
+        graph: Collected,
+        wanted: Sequence[Expression],
+        keep: bool,
+        gradients: bool,
+        picks: bool = True,
+    ):
+        structure = Structure(graph, picks)
+        asked = dict.fromkeys([*wanted, *graph.where] if keep else wanted)
+        self.asked = [x for x in asked if not isinstance(x.type, Slots)]
+        self.nodes = [x for x in asked if isinstance(x.type, Slots)]
+        where = graph.where
+        self.codes = [where[x] for x in self.asked]
+        sources = tuple(dict.fromkeys(map(source_of, self.codes)))
+        self.leaves, self.various = structure.leaves, structure.various
+        self.order = graph.leaves
+        kinds = [isinstance(x, Parameter) for x in self.leaves]
+        wrt = (
+            tuple(k for k, is_one in enumerate(kinds) if is_one) if gradients else None
+        )
+        key = structure.key(), sources, wrt
+        self.program = _made(
+            _programs, key, lambda: Program(structure.shapes, sources, wrt)
+        )
+        loss = self.codes[0]
+        rows = self.program, loss, structure.content()
+        self.layout = _made(
+            _layouts, rows, lambda: Layout(structure, self.program, loss)
+        )
+        self.of = dict(zip(sources, self.program.outputs))
+        self.reached = {self.leaves[k] for k in self.program.reached}
+
+    def run(self, known: Mapping[Expression, Any]) -> "Evaluation":
+        """Compute all that is asked for from what the leaves are now."""
+        return Evaluation(self, known)
+
+
+def _made(cache: Cache, key: Any, make: Any) -> Any:
+    """What ``make`` gives; what it refuses, it refuses for good."""
+    found = cache.get(key)
+    if found is None:
+        try:
+            found = make()
+        except Irregular as error:
+            found = error
+        cache[key] = found
+    if isinstance(found, Irregular):
+        raise found
+    return found
+
+
+class Evaluation:
+    """A recipe carried out: what came of it."""
+
+    def __init__(self, recipe: Recipe, known: Mapping[Expression, Any]):
+        self.recipe = recipe
+        self.drawn = {
+            x: known[x] if x in known else _value(x, known) for x in recipe.order
+        }
+        leaves = [self.drawn[x] for x in recipe.leaves]
+        various = {place: self._rows(place, xs) for place, xs in recipe.various.items()}
+        self.run = Run(recipe.program, recipe.layout, leaves, various)
+        self.run.run()
+
+    def _rows(self, place: Any, xs: Sequence[Expression]) -> Any:
+        """The values of constants, in the order of their rows."""
+        order = self.recipe.layout.various.get(place)
+        values = [self.drawn[x] for x in xs]
+        if order is not None:
+            values = [values[k] for k in order]
+        if isinstance(xs[0].type, Slots):
+            return values
+        if not xs[0].type.shape:
+            return np.fromiter(map(_item, values), xs[0].dtype, len(values))
+        return np.array(values)
+
+    def value(self, x: Expression) -> Any:
+        """The value of one expression that was asked for."""
+        recipe = self.recipe
+        place = recipe.asked.index(x)
+        return self._at(recipe.codes[place])
+
+    def _at(self, code: int) -> Any:
+        made = self.recipe.of[source_of(code)]
+        array = self.run.values[made.number]
+        if made.space is None:
+            return array
+        place = self.recipe.layout.place.get(made.space)
+        row = code & ROWS
+        return array[row if place is None else place[row]]
+
+    def asked(self) -> dict[Expression, Any]:
+        """The values of what was asked for."""
+        recipe = self.recipe
+        return {x: self._at(code) for x, code in zip(recipe.asked, recipe.codes)}
+
+    def gradients(self, sparse: bool) -> dict[Any, Any]:
+        """By parameter, its gradient."""
+        program, leaves = self.recipe.program, self.recipe.leaves
+        return {
+            leaves[k]: self._gradient(g, sparse)
+            for k, g in zip(program.reached, program.gradients)
+        }
+
+    def _gradient(self, g: Instruction, sparse: bool) -> Any:
+        array = self.run.values[g.number]
+        if isinstance(array, Rows) and not sparse:
+            return array.dense()
+        return array
+
+
+def _value(x: Expression, known: Mapping[Expression, Any]) -> Any:
+    if x.op is PROJECT:
+        return known[x.args[0]].at(x.params["slot"])
+    return x.value  # type: ignore[attr-defined]  # every leaf has one

@@ -1,0 +1,146 @@
+"""The structure of a graph, which decides its program; and its rows, which do not.
+
+Sentences of other lengths, trees of other shapes and other batches have the same
+structure.  This module imports ``collect``.
+"""
+
+from collections.abc import Hashable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from ..graph import Expression, Parameter
+from .collect import (
+    ROW,
+    ROWS,
+    SLOT,
+    Collected,
+    Column,
+    Kind,
+    Source,
+    plain_type,
+    source_of,
+)
+
+Codes = list[int | None]
+LEAF = -1  # as the kind of a source
+VARIOUS = -1  # as the number of a leaf: constants of many values
+
+
+class Shape(NamedTuple):
+    """The structure of one kind."""
+
+    op: Any
+    params: Any
+    type: Any
+    wide: bool
+    columns: tuple[Column, ...]
+
+
+class Structure:
+    """The kinds of a collected graph as structure, and their rows as data.
+
+    ``rows[k][j]``: for column j of kind k its codes; of leaf number m, -1 - m; None for
+    one of various constants, which are ``various[k, j]``.  ``leaves``: by number.
+    """
+
+    def __init__(self, graph: Collected, picks: bool = True):
+        self.graph = graph
+        self.picks = picks
+        self.counts = [len(kind.nodes) for kind in graph.kinds]
+        self.leaves: list[Expression] = []
+        self.numbers: dict[Expression, int] = {}
+        self.rows: list[list[Codes]] = []
+        self.various: dict[tuple[int, int], list[Expression]] = {}
+        self.shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
+
+    def key(self) -> Hashable:
+        """What decides the program."""
+        return tuple(
+            (s.op, id(s.params) if s.params else 0, *s[2:]) for s in self.shapes
+        )
+
+    def content(self) -> Hashable:
+        """What decides, beside the key, where rows are."""
+        wide = tuple(kind.wide for kind in self.graph.kinds if kind.wide)
+        rows = tuple([tuple(codes) for columns in self.rows for codes in columns])
+        return tuple(self.counts), wide, rows
+
+    def number(self, leaf: Expression) -> int:
+        """The number of a leaf of which there is one for many nodes."""
+        found = self.numbers.get(leaf)
+        if found is None:
+            found = self.numbers[leaf] = len(self.leaves)
+            self.leaves.append(leaf)
+        return found
+
+    def _shape(self, k: int, kind: Kind) -> Shape:
+        self.rows.append([])
+        wide = kind.wide is not None
+        columns = [
+            self._column((k, j), column, wide)
+            for j, column in enumerate(kind.arguments)
+        ]
+        return Shape(kind.op, kind.params, kind.type, wide, tuple(columns))
+
+    def _column(
+        self, place: tuple[int, int], column: Sequence[Expression], wide: bool
+    ) -> Column:
+        first, rows = column[0], self.rows[place[0]]
+        type = plain_type(first.type)
+        where = self.graph.where.get
+        if not wide and (len(column) == 1 or len(set(column)) == 1):
+            code = where(first)
+            if code is None:
+                rows.append([])
+                return Column(type, (Source(LEAF, self.number(first)),), True, False)
+            if self.picks:
+                rows.append([code])
+                return Column(type, (source_of(code),), True, False)
+        codes = list(map(where, column))
+        rows.append(codes)
+        return self._mixed(place, column, codes, type)
+
+    def _mixed(
+        self,
+        place: tuple[int, int],
+        column: Sequence[Expression],
+        codes: Codes,
+        type: Any,
+    ) -> Column:
+        if None not in codes:
+            found = {code >> ROW for code in codes}  # type: ignore[operator]
+            sources = [source_of(code << ROW) for code in sorted(found)]
+            return Column(type, tuple(sources), False, self._aligned(codes))
+        found = {code >> ROW for code in codes if code is not None}
+        sources = [source_of(code << ROW) for code in sorted(found)]
+        leaves = [(r, column[r]) for r, code in enumerate(codes) if code is None]
+        distinct = dict.fromkeys(x for _, x in leaves)
+        constants = {x for x in distinct if not isinstance(x, Parameter)}
+        numbered = [x for x in distinct if x not in constants or len(constants) == 1]
+        sources += [Source(LEAF, self.number(x)) for x in numbered]
+        for r, x in leaves:
+            if x in numbered:
+                codes[r] = -1 - self.numbers[x]
+        if len(constants) > 1:
+            sources.append(Source(LEAF, VARIOUS))
+            self.various[place] = [x for _, x in leaves if x in constants]
+        return Column(type, tuple(sources), False, False)
+
+    def _aligned(self, codes: Codes) -> bool:
+        first, n = codes[0], len(codes)
+        assert first is not None
+        if not self.picks or first & ROWS or self.counts[first >> (ROW + SLOT)] != n:
+            return False
+        return codes == list(range(first, first + n))
+
+
+def segments(kind: Kind) -> list[int]:
+    """Which node each row of a wide kind belongs to."""
+    assert kind.wide is not None
+    return [k for k, n in enumerate(kind.wide) for _ in range(n)]
+
+
+def starts(kind: Kind) -> list[int]:
+    """The first row of each node of a wide kind."""
+    assert kind.wide is not None
+    return list(accumulate(kind.wide, initial=0))[:-1]
