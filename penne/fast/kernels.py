@@ -268,46 +268,101 @@ def ordered_int64(x):
 @njit
 def gather_rows(target, source, index, first, last, block):
     """target[n] = source[index[n]] for nodes n; nothing where the index is negative."""
+    width = target.shape[1]
     for n in range(first, last):
         m = index[n]
-        if m >= 0:
-            for q in range(block):
-                target[n * block + q] = source[m * block + q]
+        for q in range(block if m >= 0 else 0):
+            to, of = target[n * block + q], source[m * block + q]
+            for j in range(width):
+                to[j] = of[j]
+
+
+@njit
+def gather_numbers(target, source, index, first, last, block):
+    """target[n] = source[index[n]] for nodes n; nothing where the index is negative."""
+    for n in range(first, last):
+        m = index[n]
+        for q in range(block if m >= 0 else 0):
+            target[n * block + q] = source[m * block + q]
 
 
 @njit
 def scatter_rows(target, source, index, first, last, block):
     """target[index[n]] += source[n] for nodes n; nothing where it is negative."""
+    width = target.shape[1]
     for n in range(first, last):
         m = index[n]
-        if m >= 0:
-            for q in range(block):
-                target[m * block + q] += source[n * block + q]
+        for q in range(block if m >= 0 else 0):
+            to, of = target[m * block + q], source[n * block + q]
+            for j in range(width):
+                to[j] += of[j]
 
 
 @njit
-def multiply_row(target, x, weight):
-    """target = x @ weight, four rows of the weight at a time."""
+def scatter_numbers(target, source, index, first, last, block):
+    """target[index[n]] += source[n] for nodes n; nothing where it is negative."""
+    for n in range(first, last):
+        m = index[n]
+        for q in range(block if m >= 0 else 0):
+            target[m * block + q] += source[n * block + q]
+
+
+@njit
+def add_row(target, a, A):
+    """target += a * A, of rows."""
+    for j in range(len(A)):
+        target[j] += a * A[j]
+
+
+@njit
+def multiply_row(target, source, weight, r):
+    """target[r] += source[r] @ weight, four rows of the weight at a time."""
     count, width = weight.shape
-    target[:] = 0
+    t, x = target[r], source[r]
     for k in range(0, count - 3, 4):
         a, b, c, d = x[k], x[k + 1], x[k + 2], x[k + 3]
         A, B, C, D = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
         for j in range(width):
-            target[j] += (a * A[j] + b * B[j]) + (c * C[j] + d * D[j])
+            t[j] += (a * A[j] + b * B[j]) + (c * C[j] + d * D[j])
     for k in range(count - count % 4, count):
-        a, A = x[k], weight[k]
+        add_row(t, x[k], weight[k])
+
+
+@njit
+def multiply_four(target, source, weight, r):
+    """target[r : r + 4] += source[r : r + 4] @ weight, by two rows of the weight."""
+    count, width = weight.shape
+    s, t, u, v = target[r], target[r + 1], target[r + 2], target[r + 3]
+    x, y, z, w = source[r], source[r + 1], source[r + 2], source[r + 3]
+    for k in range(0, count - 1, 2):
+        a, b, c, d = x[k], y[k], z[k], w[k]
+        e, f, g, h = x[k + 1], y[k + 1], z[k + 1], w[k + 1]
+        A, B = weight[k], weight[k + 1]
         for j in range(width):
-            target[j] += a * A[j]
+            p, q = A[j], B[j]
+            s[j] += a * p + e * q
+            t[j] += b * p + f * q
+            u[j] += c * p + g * q
+            v[j] += d * p + h * q
+    for i in range(4 * (count % 2)):
+        add_row(target[r + i], source[r + i, count - 1], weight[count - 1])
 
 
 @njit
 def multiply_rows(target, source, weight, first, last):
     """target[r] = source[r] @ weight for rows r."""
-    if last - first == 1:
-        multiply_row(target[first], source[first], weight)
-    elif last > first:
+    rows, most = last - first, 16 if target.itemsize == 4 else 6
+    small = rows * weight.size <= 1000000
+    if rows > most or (rows > 1 and small):
         np.dot(source[first:last], weight, target[first:last])
+    else:
+        for r in range(first, last):
+            for j in range(weight.shape[1]):
+                target[r, j] = 0
+        for r in range(first, last - 3, 4):
+            multiply_four(target, source, weight, r)
+        for r in range(last - rows % 4, last):
+            multiply_row(target, source, weight, r)
 '''
 
 
@@ -429,8 +484,8 @@ class _Writer:
     kept: in the output's row, or in a row of its own.
     """
 
-    def __init__(self, chain: Chain, name: str):
-        self.chain, self.name = chain, name
+    def __init__(self, chain: Chain, name: str, alone: bool):
+        self.chain, self.name, self.alone = chain, name, alone
         self.lowered = _Lowered(chain)
         self.values, self.lines = self.lowered.values, list[str]()
         self.phase = [0] * len(self.values)
@@ -497,14 +552,17 @@ class _Writer:
         names = [f"x{k}" for k in range(len(self.chain.inputs))]
         names += [f"y{k}" for k in range(len(self.chain.outputs))]
         starts = [f"s_{n}" for n, x in zip(names, arrays) if x.kind in (FULL, FEATURE)]
-        given = ", ".join(["first", "last", "width", *starts, *names])
-        self.lines = [f"def {self.name}({given}):"]
+        given = ["first", "last", "width", *names]
+        given[3:3] = ["at"] if self.alone else starts
+        self.lines = [f"def {self.name}({', '.join(given)}):"]
+        if self.alone:
+            self.lines += [f"    {s} = at[{k}]" for k, s in enumerate(starts)]
         self._part(True, "    ")
         self.lines.append("    for r in range(first, last):")
         self._part(False, " " * 8)
         if self.lines[-1].startswith("    for r"):
             self.lines.pop()
-        return "@njit\n" + "\n".join(self.lines)
+        return "\n".join(["" if self.alone else "@njit", *self.lines]).strip()
 
     def _part(self, once: bool, indent: str) -> None:
         self.indent = indent
@@ -674,7 +732,7 @@ _INDEX = "Array(int64, 1, 'C', readonly=True)"
 
 
 def bulk(chain: Chain) -> Callable[..., None]:
-    """The function ``f(at, first, last, width, *inputs, *outputs)`` of a chain.
+    """The function ``f(first, last, width, at, *inputs, *outputs)`` of a chain.
 
     It runs the chain for rows first..last-1.  Arrays are C-contiguous, inputs may be
     read-only; FULL is 2-D, ROW and FEATURE 1-D, SCALAR 0-D.  ``at`` is an int64 array
@@ -691,20 +749,13 @@ def bulk(chain: Chain) -> Callable[..., None]:
 
 def bulk_text(chain: Chain) -> str:
     """The source of a chain's kernel."""
-    arrays = chain.arrays()
-    names = [f"x{k}" for k in range(len(arrays))]
-    wide = [x for x in arrays if x.kind in (FULL, FEATURE)]
-    starts = [f"at[{k}]" for k in range(len(wide))]
-    given = ", ".join(["first", "last", "width", *starts, *names])
-    head = f"def kernel({', '.join(['at', 'first', 'last', 'width', *names])}):"
-    body = f"{_Writer(chain, 'chain').text()}\n\n\n{head}\n    chain({given})"
-    return _pasted(body)
+    return _pasted(_Writer(chain, "kernel", alone=True).text())
 
 
 def _bulk(chain: Chain) -> Callable[..., None]:
     inputs = [_numba_type(*x, written=False) for x in chain.inputs]
     outputs = [_numba_type(*chain.value(k), written=True) for k in chain.outputs]
-    types = [_INDEX, "int64", "int64", "int64", *inputs, *outputs]
+    types = ["int64", "int64", "int64", _INDEX, *inputs, *outputs]
     return function(bulk_text(chain), "kernel", ", ".join(types))
 
 
@@ -739,29 +790,30 @@ def loop_text(spec: Loop) -> str:
         f"def kernel({', '.join(given)}):",
         "    for level in range(len(starts)):",
         "        a, b = starts[level], stops[level]",
-        *[f"        {call}" for call in _calls(spec.items, names)],
+        *[f"        {call}" for call in _calls(spec, names)],
     ]
-    texts = [_Writer(chain, name).text() for chain, name in names.items()]
+    texts = [_Writer(chain, name, alone=False).text() for chain, name in names.items()]
     return _pasted("\n\n\n".join([*texts, "\n".join(lines)]))
 
 
-def _calls(items: Iterable[Item], names: dict[Chain, str]) -> Iterator[str]:
+def _calls(spec: Loop, names: dict[Chain, str]) -> Iterator[str]:
     """The line that runs each item."""
     count = 0
-    for item in items:
+    for item in spec.items:
         if isinstance(item, Apply):
             starts = ["0" if k < 0 else f"at[{k}]" for k in item.starts]
-            arrays = [f"x{k}" for k in (*item.inputs, *item.outputs)]
-            given = ", ".join([f"widths[{count}]", *starts, *arrays])
+            each = [f"x{k}" for k in (*item.inputs, *item.outputs)]
+            given = ", ".join([f"widths[{count}]", *starts, *each])
             yield f"{names[item.chain]}(a * block, b * block, {given})"
             count += 1
         elif isinstance(item, Dot):
             given = ", ".join(f"x{k}" for k in item)
             yield f"multiply_rows({given}, a * block, b * block)"
         else:
-            verb = "gather_rows" if isinstance(item, Gather) else "scatter_rows"
+            verb = "gather" if isinstance(item, Gather) else "scatter"
+            what = "rows" if spec.arrays[item.target].kind == FULL else "numbers"
             given = f"x{item.target}, x{item.source}, index{item.places}"
-            yield f"{verb}({given}, a, b, block)"
+            yield f"{verb}_{what}({given}, a, b, block)"
 
 
 def _loop(spec: Loop) -> Callable[..., None]:

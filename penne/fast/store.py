@@ -81,6 +81,7 @@ def _module(text: str) -> dict[str, Any]:
     numba = _library("numba")
 
     common: dict[str, Any] = dict(error_model="numpy", nogil=True)
+    common.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # half the time
     strict = numba.njit(fastmath=set(STRICT), forceinline=True, **common)
     loose = numba.njit(fastmath={*STRICT, "reassoc"}, forceinline=True, **common)
     njit = numba.njit(fastmath=set(STRICT), **common)
@@ -139,10 +140,7 @@ class _Disk:
         _prune(path.parent)
 
     def _path(self, signature: Any, target: Any) -> Path:
-        import llvmlite
-
-        numba = _library("numba")
-
+        numba, llvmlite = map(_library, ("numba", "llvmlite"))
         versions = (FORMAT, numba.__version__, llvmlite.__version__, np.__version__)
         options = numba.config.BOUNDSCHECK, sorted(STRICT)
         machine = target.codegen().magic_tuple()

@@ -1,0 +1,528 @@
+"""The kernels of the fast wing against NumPy, and the store of their machine code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba")
+from penne.fast import kernels, store, vectors
+from penne.fast.kernels import (
+    FEATURE,
+    FULL,
+    ROW,
+    SCALAR,
+    Apply,
+    Chain,
+    Dot,
+    Gather,
+    Input,
+    Loop,
+    Scatter,
+    Step,
+    bulk,
+    loop,
+)
+
+SHAPES = {FULL: (5, 7), ROW: (5,), FEATURE: (7,), SCALAR: ()}
+
+
+@pytest.fixture(autouse=True)
+def _directory(tmp_path_factory, monkeypatch):
+    place = tmp_path_factory.getbasetemp() / "kernels"
+    monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
+
+
+# --- functions ------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "exp": (np.exp, 1.5),
+    "expm1": (np.expm1, 2.5),
+    "tanh": (np.tanh, 3.0),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), 3.0),
+    "log": (np.log, 1.5),
+    "log1p": (np.log1p, 2.5),
+    "softplus": (lambda x: np.logaddexp(x.dtype.type(0), x), 3.5),
+}
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, -2.0, 800.0, -800.0]
+
+
+def _numbers(dtype):
+    """Numbers of every size, and many where the functions bend."""
+    rng = np.random.default_rng(0)
+    info = np.finfo(dtype)
+    spread = 2.0 ** rng.uniform(np.log2(info.tiny) - 20, np.log2(info.max), 50_000)
+    parts = [spread, -spread, SPECIAL, 1 + rng.uniform(-0.5, 0.5, 50_000) ** 3]
+    parts += [rng.uniform(-size, size, 50_000) for size in (1, 40, 120, 800)]
+    return np.concatenate(parts).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+@np.errstate(all="ignore")
+def test_functions_are_exact_to_a_few_places(name, dtype):
+    """A function errs by no more than it says, in units of the last place."""
+    reference, bound = FUNCTIONS[name]
+    x = _numbers(dtype)
+    if name == "sigmoid":  # which has a floor
+        x = np.maximum(x, -87 if dtype == "float32" else -708)
+    y = vectors.plain(f"{name}_{dtype}")(x)
+    exact = reference(x.astype(np.float64 if dtype == "float32" else np.longdouble))
+    near = exact.astype(dtype)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(near))
+    np.testing.assert_array_equal(np.isinf(y), np.isinf(near))
+    finite = np.isfinite(near)
+    ulp = np.spacing(np.abs(near[finite])).astype(exact.dtype)
+    assert np.max(np.abs(y[finite] - exact[finite]) / ulp) <= bound
+
+
+def test_tanh_keeps_the_sign_of_zero():
+    """tanh(-0) is -0."""
+    y = vectors.plain("tanh_float32")(np.float32([-0.0, 0.0]))
+    np.testing.assert_array_equal(np.signbit(y), [True, False])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@np.errstate(all="ignore")
+def test_compiled_functions_are_the_plain_ones(dtype):
+    """Compiled, a function errs as it does in NumPy, but for fused products."""
+    x = _numbers(dtype)[:, None]
+    steps = tuple(Step(name, (0,), FULL, dtype) for name in FUNCTIONS)
+    chain = Chain((Input(FULL, dtype),), steps, tuple(range(1, len(steps) + 1)))
+    for name, y in zip(FUNCTIONS, _run(chain, [x], 0, len(x))):
+        plain = vectors.plain(f"{name}_{dtype}")(x)
+        many = 8 * np.finfo(dtype).eps
+        np.testing.assert_allclose(y, plain, rtol=many, atol=np.finfo(dtype).tiny)
+
+
+# --- chains ---------------------------------------------------------------------------
+
+
+def _numpy_step(step, args):
+    """A step as NumPy and SciPy do it, on arrays of two axes."""
+    from scipy.special import logsumexp
+
+    dtype = np.dtype(step.dtype)
+    if step.op in kernels._FLOATING:
+        args = [x.astype(dtype) for x in args]
+    reductions = dict(asum=np.sum, amax=np.max, amin=np.min, mean=np.mean)
+    if step.op in reductions:
+        return reductions[step.op](args[0], axis=-1, keepdims=True).astype(dtype)
+    special = {
+        "logsumexp": lambda x: logsumexp(x, axis=-1, keepdims=True),
+        "vecvec": lambda x, y: np.sum(x * y, axis=-1, keepdims=True),
+        "add_all": lambda *xs: sum(xs[1:], xs[0]),
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "softplus": lambda x: np.logaddexp(x.dtype.type(0), x),
+        "rectify": lambda x: np.maximum(x, 0),
+        "detach": lambda x: x,
+        "astype": lambda x: x,
+    }
+    function = special.get(step.op) or getattr(np, step.op)
+    return np.asarray(function(*args)).astype(dtype)
+
+
+def _two_axes(x, kind):
+    return np.reshape(x, {ROW: (-1, 1), FEATURE: (1, -1), SCALAR: (1, 1)}[kind])
+
+
+@np.errstate(all="ignore")
+def _twin(chain, arrays):
+    """What a chain gives, by NumPy."""
+    kinds = [x.kind for x in chain.arrays()]
+    values = [x if k == FULL else _two_axes(x, k) for x, k in zip(arrays, kinds)]
+    for step in chain.steps:
+        values.append(_numpy_step(step, [values[k] for k in step.args]))
+    return [values[k] for k in chain.outputs]
+
+
+def _run(chain, arrays, first, last, function=None, pad=0):
+    """What a chain gives, by its kernel; FULL and FEATURE stand ``pad`` columns in."""
+    width = next(x.shape[-1] for x, i in zip(arrays, chain.inputs) if i.kind == FULL)
+    at, passed, outputs = [], [], []
+    for x, i in zip(arrays, chain.inputs):
+        wide = i.kind in (FULL, FEATURE)
+        at += [pad] * wide
+        wider = [(0, 0)] * (x.ndim - 1) + [(pad, 1 if pad else 0)]
+        passed.append(np.ascontiguousarray(np.pad(x, wider)) if wide else x)
+    for k in chain.outputs:
+        kind, dtype = chain.value(k)
+        shape = {FULL: (last, width), ROW: (last,), FEATURE: (width,), SCALAR: ()}
+        outputs.append(np.zeros(shape[kind], dtype))
+        at += [0] * (kind in (FULL, FEATURE))
+    function = function or bulk(chain)
+    function(first, last, width, np.array(at, np.int64), *passed, *outputs)
+    return outputs
+
+
+BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "add_all"]
+UNARY = [*FUNCTIONS, "negative", "absolute", "sign", "sqrt", "square", "rectify"]
+COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+CHOICES = [*BINARY, *UNARY, *COMPARISONS, *kernels.REDUCTIONS]
+CHOICES += ["where", "clip", "logical_and", "logical_or", "logical_not", "astype"]
+CHOICES += ["power", "detach"]
+ARITY = {"where": 3, "clip": 3, "add_all": 3, "vecvec": 2, "power": 2}
+ARITY |= dict.fromkeys([*BINARY[:-1], *COMPARISONS, "logical_and", "logical_or"], 2)
+
+
+def _together(kinds):
+    wide = any(k in (FULL, FEATURE) for k in kinds)
+    once = all(k in (FEATURE, SCALAR) for k in kinds)
+    return {(1, 0): FULL, (0, 0): ROW, (1, 1): FEATURE, (0, 1): SCALAR}[wide, once]
+
+
+@st.composite
+def chains(draw, dtypes=("float32", "float64", "int64", "bool")):
+    """A chain of any ops over values of any classes."""
+    kinds = draw(st.lists(st.sampled_from(list(SHAPES)), max_size=4))
+    inputs = [Input(FULL, "float64")]
+    inputs += [Input(k, draw(st.sampled_from(dtypes))) for k in kinds]
+    values, steps = list(inputs), []
+    for _ in range(draw(st.integers(1, 9))):
+        op = draw(st.sampled_from(CHOICES))
+        places = st.integers(0, len(values) - 1)
+        args = tuple(draw(places) for _ in range(ARITY.get(op, 1)))
+        step = _step(draw, op, args, [values[k] for k in args])
+        if step is not None:
+            steps.append(step)
+            values.append(Input(step.kind, step.dtype))
+    outputs = range(len(inputs), len(values))
+    few = draw(st.lists(st.sampled_from(outputs), min_size=1)) if outputs else [0]
+    return Chain(tuple(inputs), tuple(steps), tuple(few))
+
+
+def _step(draw, op, args, values):
+    """A step if its dtypes are some that NumPy would give and chains support."""
+    kind = _together([v.kind for v in values])
+    if op in kernels.REDUCTIONS:
+        if kind not in (FULL, FEATURE):
+            return None
+        kind = ROW if kind == FULL else SCALAR
+    dtypes = [v.dtype for v in values]
+    common = np.result_type(*(dtypes[1:] if op == "where" else dtypes)).name
+    if op in COMPARISONS or op.startswith("logical"):
+        common = "bool"
+    elif op == "astype":
+        common = draw(st.sampled_from(["float32", "float64"]))
+    elif op in kernels._FLOATING and not common.startswith("float"):
+        common = "float64"
+    elif op in ("asum", "vecvec") and common == "bool":
+        return None
+    if not kernels.supports(op, dtypes, common):
+        return None
+    return Step(op, args, kind, common)
+
+
+def _array(rng, kind, dtype):
+    x = rng.normal(size=SHAPES[kind]) * 3
+    special = rng.random(x.shape) < 0.1
+    if dtype.startswith("float"):
+        x = np.where(special, rng.choice(SPECIAL[:7], x.shape), x)
+    if dtype == "bool":
+        return np.asarray(x > 0)
+    return np.asarray(x).astype(dtype)
+
+
+def _assert_close(chain, got, expected):
+    for k, y, e in zip(chain.outputs, got, expected):
+        kind = chain.value(k).kind
+        y = y if kind == FULL else _two_axes(y, kind)
+        assert y.dtype == e.dtype
+        if y.dtype.kind in "bi":
+            np.testing.assert_array_equal(y, e)
+        else:
+            near = 1e-4 if "float32" in str(chain) else 1e-10
+            np.testing.assert_allclose(y, e, rtol=near, atol=near)
+
+
+def _nudged(x):
+    """Numbers that differ by what float32 rounds away."""
+    if x.dtype.kind != "f":
+        return x
+    signs = np.sign(np.cos(np.arange(x.size))).reshape(x.shape)
+    return (x * (1 + 1e-7 * signs)).astype(x.dtype)
+
+
+def _stable(chain, arrays):
+    """Whether no rounding, by which the twins may differ, is made much of."""
+    try:
+        for a, b in zip(_twin(chain, arrays), _twin(chain, list(map(_nudged, arrays)))):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    except AssertionError:
+        return False
+    return True
+
+
+def _check(chain, seed, function=None, pad=0):
+    rng = np.random.default_rng(seed)
+    arrays = [_array(rng, *x) for x in chain.inputs]
+    if _stable(chain, arrays):
+        got = _run(chain, arrays, 0, 5, function, pad)
+        _assert_close(chain, got, _twin(chain, arrays))
+
+
+@settings(max_examples=6)
+@given(chains(), st.integers(0, 9), st.integers(0, 2))
+def test_chain_is_numpy(chain, seed, pad):
+    """A compiled chain gives what NumPy gives, wherever its columns stand."""
+    _check(chain, seed, None, pad)
+
+
+@settings(max_examples=80)
+@given(chains(), st.integers(0, 9))
+def test_text_of_a_chain_is_numpy(chain, seed):
+    """A chain's text, run by Python, gives what NumPy gives."""
+    _check(chain, seed, _interpreted(kernels.bulk_text(chain)))
+
+
+def _interpreted(text):
+    scope = {"np": np}
+    scope.update(dict.fromkeys(["njit", "inlined", "reordered"], lambda f: f))
+    exec(text, scope)
+    return np.errstate(all="ignore")(scope["kernel"])
+
+
+def _softmax():
+    """Log-probabilities, their exponentials, and the entropy of each row."""
+    steps = (
+        Step("add", (0, 1), FULL, "float32"),
+        Step("logsumexp", (2,), ROW, "float32"),
+        Step("subtract", (2, 3), FULL, "float32"),
+        Step("exp", (4,), FULL, "float32"),
+        Step("vecvec", (4, 5), ROW, "float32"),
+        Step("amin", (5,), ROW, "float32"),
+    )
+    inputs = Input(FULL, "float32"), Input(FEATURE, "float32")
+    return Chain(inputs, steps, (4, 5, 6, 7))
+
+
+def test_only_some_rows_are_computed():
+    """Rows before the first and after the last stay as they were."""
+    rng = np.random.default_rng(0)
+    chain = _softmax()
+    arrays = [_array(rng, *x) for x in chain.inputs]
+    expected = _twin(chain, arrays)
+    for y, e in zip(_run(chain, arrays, 2, 4), expected):
+        e = e.reshape(len(e), -1)[2:4]
+        np.testing.assert_allclose(y.reshape(len(y), -1)[2:4], e, rtol=1e-5)
+        assert not y[:2].any()
+
+
+def test_row_without_hope():
+    """logsumexp of nothing but -inf is -inf; NaN in a row is NaN in its extremes."""
+    ops = ("logsumexp", "amax", "amin")
+    steps = tuple(Step(op, (0,), ROW, "float64") for op in ops)
+    chain = Chain((Input(FULL, "float64"),), steps, (1, 2, 3))
+    x = np.array([[-np.inf, -np.inf], [np.nan, 1.0], [1.0, -np.nan], [np.inf, 2.0]])
+    got = np.array(_run(chain, [x], 0, 4))
+    expected = [
+        [-np.inf, np.nan, np.nan, np.inf],
+        [-np.inf, np.nan, np.nan, np.inf],
+        [-np.inf, np.nan, np.nan, 2.0],
+    ]
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_read_only_inputs_are_no_new_kernel():
+    """One kernel takes inputs that may be written and inputs that may not."""
+    chain = _softmax()
+    arrays = [np.ones(SHAPES[x.kind], x.dtype) for x in chain.inputs]
+    first = _run(chain, arrays, 0, 5)
+    made = kernels._kernels.made
+    frozen = bulk(chain)
+    x = arrays[0].copy()
+    x.flags.writeable = False
+    outputs = [np.zeros_like(y) for y in first]
+    frozen(0, 5, 7, np.zeros(4, np.int64), x, arrays[1], *outputs)
+    np.testing.assert_array_equal(outputs[0], first[0])
+    assert kernels._kernels.made == made
+
+
+def test_other_types_are_refused():
+    """An array of another dtype raises TypeError; nothing is compiled for it."""
+    arrays = [np.ones(SHAPES[x.kind], "float64") for x in _softmax().inputs]
+    with pytest.raises(TypeError):
+        _run(_softmax(), arrays, 0, 5)
+
+
+# --- loops ----------------------------------------------------------------------------
+
+
+def _recurrence(dtype):
+    """h[n] = tanh(x[n] + h[parent] @ W) on arrays x, h, W, p = h[parent], p @ W."""
+    full = Input(FULL, dtype)
+    steps = Step("add", (0, 1), FULL, dtype), Step("tanh", (2,), FULL, dtype)
+    cell = Apply(Chain((full, full), steps, (3,)), (0, 4), (1,), (0, -1, -1))
+    return Loop((full,) * 5, 1, (Gather(3, 1, 0), Dot(4, 3, 2), cell))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("lengths", [(1,), (4, 3, 1), (2,) * 9, (1,) * 21])
+@pytest.mark.parametrize("size", [3, 260])
+def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
+    """A recurrence over sequences of all lengths at once is each by itself."""
+    rng = np.random.default_rng(0)
+    block = 2
+    counts = [sum(k > t for k in lengths) for t in range(max(lengths))]
+    stops = np.cumsum(counts)
+    starts = stops - counts
+    level = np.repeat(np.arange(len(counts)), counts)
+    before = np.arange(sum(counts)) - np.array([0, *counts])[level]
+    before[level == 0] = -1
+    x = rng.normal(size=(sum(lengths) * block, size + 1)).astype(dtype)
+    W = (rng.normal(size=(size, size)) / size**0.5).astype(dtype)
+    h, p, z = (np.zeros((len(x), size), dtype) for _ in range(3))
+    at, widths = np.array([1]), np.array([size])
+    loop(_recurrence(dtype))(starts, stops, block, at, widths, before, x, h, W, p, z)
+    for k, length in enumerate(lengths):
+        state = np.zeros((block, size), dtype)
+        for t in range(length):
+            n = (starts[t] + k) * block
+            state = np.tanh(x[n : n + block, 1:] + state @ W)
+            np.testing.assert_allclose(h[n : n + block], state, rtol=1e-3, atol=1e-5)
+
+
+def test_loop_over_a_graph_with_shared_children_is_numpy():
+    """Sums go to parents, twice to one that shares a child, and to none below 0."""
+    full, row = Input(FULL, "float64"), Input(ROW, "float64")
+    half = Chain(
+        (full, Input(SCALAR, "float64"), row),
+        (
+            Step("multiply", (0, 1), FULL, "float64"),
+            Step("asum", (3,), ROW, "float64"),
+            Step("add", (4, 2), ROW, "float64"),
+        ),
+        (3, 5),
+    )
+    items = (
+        Apply(half, (0, 2, 3), (1, 4), (-1, -1)),
+        Scatter(0, 1, 0),
+        Scatter(0, 1, 1),
+        Scatter(3, 4, 0),
+    )
+    spec = Loop((full, full, Input(SCALAR, "float64"), row, row), 2, items)
+    x, total = np.ones((5, 2)), np.zeros(5)
+    left, right = np.array([3, 3, 3, 4, -1]), np.array([3, 4, -1, 4, -1])
+    y, sums = np.zeros((5, 2)), np.zeros(5)
+    levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 1
+    columns = np.zeros(0, np.int64), np.array([2])
+    arrays = x, y, np.array(0.5), total, sums
+    loop(spec)(*levels, *columns, left, right, *arrays)
+    np.testing.assert_allclose(x[:, 0], [1, 1, 1, 3, 4.5])
+    np.testing.assert_allclose(y[:, 0], x[:, 0] / 2)
+    np.testing.assert_allclose(sums, [1, 1, 1, 6, 10.5])
+
+
+def test_lengths_and_sizes_share_a_kernel():
+    """A loop's text says nothing of sizes: the same description is one kernel."""
+    assert loop(_recurrence("float32")) is loop(_recurrence("float32"))
+
+
+# --- the store ------------------------------------------------------------------------
+
+DOUBLE = "def double(x):\n    for k in range(len(x)):\n        x[k] = x[k] * 2\n"
+PROGRAM = f"""
+import numpy as np
+from penne.fast import store
+double = store.function({DOUBLE!r}, "double", "float64[::1]")
+x = np.ones(3)
+double(x)
+assert x.tolist() == [2, 2, 2], x
+print(*store.stats().values())
+"""
+
+
+def _start(place, **environment):
+    root = Path(store.__file__).parents[2]
+    known = dict(os.environ, PENNE_CACHE_DIR=str(place), PYTHONPATH=str(root))
+    command = [sys.executable, "-c", PROGRAM]
+    known.update(environment)
+    return subprocess.Popen(command, env=known, stdout=subprocess.PIPE, text=True)
+
+
+def _counts(*processes):
+    found = [tuple(map(int, p.communicate()[0].split())) for p in processes]
+    assert all(p.returncode == 0 for p in processes)
+    return found if len(found) > 1 else found[0]
+
+
+def test_two_processes_at_once_and_a_third(tmp_path):
+    """Who starts together may each compile; who comes later loads."""
+    for counts in _counts(_start(tmp_path), _start(tmp_path)):
+        assert sum(counts) == 1
+    assert _counts(_start(tmp_path)) == (0, 1)
+    assert [p.suffix for p in tmp_path.iterdir()] == [".kernel"]
+
+
+def test_damaged_files_are_replaced(tmp_path):
+    """A file cut short, with a bit turned, or emptied is compiled anew."""
+    assert _counts(_start(tmp_path)) == (1, 0)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    turned = whole[:999] + bytes([whole[999] ^ 1]) + whole[1000:]
+    for damaged in (whole[:999], turned, b""):
+        path.write_bytes(damaged)
+        assert _double(tmp_path) == {"compiled": 1, "loaded": 0}
+        assert _double(tmp_path) == {"compiled": 0, "loaded": 1}
+
+
+def _double(place):
+    """What compiling a function anew in this process took."""
+    before = store.stats()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PENNE_CACHE_DIR", str(place))
+        double = store.function.__wrapped__(DOUBLE, "double", "float64[::1]")
+    x = np.ones(3)
+    double(x)
+    assert x.tolist() == [2, 2, 2]
+    return {key: store.stats()[key] - before[key] for key in before}
+
+
+def test_other_versions_have_other_files(tmp_path, monkeypatch):
+    """What another version of the format kept is not loaded."""
+    assert _double(tmp_path)["compiled"] == 1
+    monkeypatch.setattr(store, "FORMAT", -1)
+    assert _double(tmp_path)["compiled"] == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_directory_that_cannot_be(tmp_path):
+    """Where nothing can be kept, functions are compiled in memory."""
+    (tmp_path / "file").write_text("")
+    for _ in range(2):
+        assert _double(tmp_path / "file" / "kernels")["compiled"] == 1
+
+
+def test_the_directory_is_bounded(tmp_path, monkeypatch):
+    """The files used least recently go when there are too many."""
+    monkeypatch.setattr(store, "MOST_FILES", 2)
+    for k in range(3):
+        path = tmp_path / f"{k}.kernel"
+        path.write_text("")
+        os.utime(path, (k, k))
+    _double(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "2.kernel").exists()
+
+
+def test_without_compiler_it_is_python(tmp_path):
+    """With NUMBA_DISABLE_JIT=1 functions run as Python and nothing is kept."""
+    assert _counts(_start(tmp_path, NUMBA_DISABLE_JIT="1")) == (0, 0)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_compiles(tmp_path):
+    """A child of a process that used kernels makes and uses its own."""
+    _double(tmp_path)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _double(tmp_path / "other")["compiled"] == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
