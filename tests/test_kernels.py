@@ -288,6 +288,17 @@ def _interpreted(text):
     return np.errstate(all="ignore")(scope["kernel"])
 
 
+def test_sums_of_sums_stay_small():
+    """A value that is used twice is written once, however deep the steps."""
+    inputs = Input(FULL, "float64"), Input(ROW, "float64")
+    steps = [Step("add", (0, 0), FULL, "float64")]
+    steps += [Step("add", (k, k), FULL, "float64") for k in range(2, 60)]
+    steps += [Step("asum", (60,), ROW, "float64")]
+    steps += [Step("subtract", (60, 61), FULL, "float64")]
+    text = kernels.bulk_text(Chain(inputs, tuple(steps), (62,)))
+    assert len(text.splitlines()) < 150
+
+
 def _softmax():
     """Log-probabilities, their exponentials, and the entropy of each row."""
     steps = (
@@ -388,8 +399,8 @@ def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
             np.testing.assert_allclose(h[n : n + block], state, rtol=1e-3, atol=1e-5)
 
 
-def test_loop_over_a_graph_with_shared_children_is_numpy():
-    """Sums go to parents, twice to one that shares a child, and to none below 0."""
+def _halves():
+    """Half of each node, and of its numbers the sum, are added to two others."""
     full, row = Input(FULL, "float64"), Input(ROW, "float64")
     half = Chain(
         (full, Input(SCALAR, "float64"), row),
@@ -406,14 +417,18 @@ def test_loop_over_a_graph_with_shared_children_is_numpy():
         Scatter(0, 1, 1),
         Scatter(3, 4, 0),
     )
-    spec = Loop((full, full, Input(SCALAR, "float64"), row, row), 2, items)
+    return Loop((full, full, Input(SCALAR, "float64"), row, row), 2, items)
+
+
+def test_loop_over_a_graph_with_shared_children_is_numpy():
+    """Sums go to parents, twice to one that shares a child, and to none below 0."""
     x, total = np.ones((5, 2)), np.zeros(5)
     left, right = np.array([3, 3, 3, 4, -1]), np.array([3, 4, -1, 4, -1])
     y, sums = np.zeros((5, 2)), np.zeros(5)
     levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 1
     columns = np.zeros(0, np.int64), np.array([2])
     arrays = x, y, np.array(0.5), total, sums
-    loop(spec)(*levels, *columns, left, right, *arrays)
+    loop(_halves())(*levels, *columns, left, right, *arrays)
     np.testing.assert_allclose(x[:, 0], [1, 1, 1, 3, 4.5])
     np.testing.assert_allclose(y[:, 0], x[:, 0] / 2)
     np.testing.assert_allclose(sums, [1, 1, 1, 6, 10.5])

@@ -315,25 +315,13 @@ def add_row(target, a, A):
 
 
 @njit
-def multiply_row(target, source, weight, r):
-    """target[r] += source[r] @ weight, four rows of the weight at a time."""
-    count, width = weight.shape
-    t, x = target[r], source[r]
-    for k in range(0, count - 3, 4):
-        a, b, c, d = x[k], x[k + 1], x[k + 2], x[k + 3]
-        A, B, C, D = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
-        for j in range(width):
-            t[j] += (a * A[j] + b * B[j]) + (c * C[j] + d * D[j])
-    for k in range(count - count % 4, count):
-        add_row(t, x[k], weight[k])
-
-
-@njit
 def multiply_four(target, source, weight, r):
-    """target[r : r + 4] += source[r : r + 4] @ weight, by two rows of the weight."""
+    """target[r : r + 4] = source[r : r + 4] @ weight, by two rows of the weight."""
     count, width = weight.shape
     s, t, u, v = target[r], target[r + 1], target[r + 2], target[r + 3]
     x, y, z, w = source[r], source[r + 1], source[r + 2], source[r + 3]
+    for j in range(width):
+        s[j] = t[j] = u[j] = v[j] = 0
     for k in range(0, count - 1, 2):
         a, b, c, d = x[k], y[k], z[k], w[k]
         e, f, g, h = x[k + 1], y[k + 1], z[k + 1], w[k + 1]
@@ -350,19 +338,19 @@ def multiply_four(target, source, weight, r):
 
 @njit
 def multiply_rows(target, source, weight, first, last):
-    """target[r] = source[r] @ weight for rows r."""
+    """target[r] = source[r] @ weight for rows r.
+
+    BLAS is slow where rows are few and the weight is large, for it packs the weight.
+    """
     rows, most = last - first, 16 if target.itemsize == 4 else 6
     small = rows * weight.size <= 1000000
     if rows > most or (rows > 1 and small):
         np.dot(source[first:last], weight, target[first:last])
-    else:
-        for r in range(first, last):
-            for j in range(weight.shape[1]):
-                target[r, j] = 0
-        for r in range(first, last - 3, 4):
-            multiply_four(target, source, weight, r)
-        for r in range(last - rows % 4, last):
-            multiply_row(target, source, weight, r)
+        return
+    for r in range(first, last - 3, 4):
+        multiply_four(target, source, weight, r)
+    for r in range(last - rows % 4, last):
+        np.dot(source[r], weight, target[r])
 '''
 
 
@@ -517,20 +505,21 @@ class _Writer:
         kept: set[int] = set()
         for once in (False, True):
             for phase in reversed(range(self.phases(once))):
-                mine = [
-                    k
-                    for k in kept
-                    if self.values[k].once == once and self.phase[k] == phase
-                ]
-                work = self.sinks(once, phase) + mine
+                work = self.sinks(once, phase) + self._of(kept, once, phase)
+                known = set(work)
                 while work:
-                    k = work.pop()
-                    for a in self.values[k].args:
-                        if self._outlives(a, once, phase):
-                            kept.add(a)
-                        elif self.values[a].wide:
-                            work.append(a)
+                    args = set(self.values[work.pop()].args) - known
+                    known |= args
+                    out = {a for a in args if self._outlives(a, once, phase)}
+                    work += [a for a in args - out if self.values[a].wide]
+                    kept |= out
         return kept
+
+    def _of(self, numbers: Iterable[int], once: bool, phase: int) -> list[int]:
+        """Those of the values that belong to one phase."""
+        values, phases = self.values, self.phase
+        mine = (k for k in numbers if values[k].once == once and phases[k] == phase)
+        return sorted(mine)
 
     def _outlives(self, k: int, once: bool, phase: int) -> bool:
         """Whether a wide step, used in this loop, was better kept from another."""
@@ -612,19 +601,11 @@ class _Writer:
 
     def _loop(self, once: bool, phase: int) -> None:
         """The wide steps of a phase, as one loop over the width."""
-        totals = [
-            k
-            for k in sorted(self.lowered.live)
-            if self.values[k].op in _REDUCTIONS
-            and self.values[k].once == once
-            and self.phase[k] == phase + 1
-        ]
+        live = self._of(self.lowered.live, once, phase + 1)
+        totals = [k for k in live if self.values[k].op in _REDUCTIONS]
         body = _Body(self, once, phase)
-        for k in self.sinks(once, phase):
+        for k in self.sinks(once, phase) + self._of(self.kept, once, phase):
             body.need(k)
-        for k in sorted(self.kept):
-            if self.values[k].once == once and self.phase[k] == phase:
-                body.need(k)
         if not body.lines:
             return
         for k in totals:

@@ -5,7 +5,7 @@ that a compiler turns a loop over it into vector instructions.  Kernels paste th
 (``source``); ``plain`` gives the same functions on NumPy's scalars and arrays.
 
 Errors, in units of the last place of the result, over the whole range: exp 1.5,
-expm1 2.5, tanh 2.5, sigmoid 3, log 1.5, log1p 2.5, softplus 3.5.  NaN gives NaN, the
+expm1 2.5, tanh 3, sigmoid 3, log 1.5, log1p 2.5, softplus 3.5.  NaN gives NaN, the
 infinities their limits.  exp underflows gradually, by way of the subnormal numbers,
 and so does softplus; sigmoid has the smallest normal number as its floor, as penne's
 has.  The sign of zero is kept by tanh only.
