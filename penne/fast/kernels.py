@@ -431,10 +431,13 @@ class _Lowered:
         return FULL if wide else ROW
 
     def _add_all(self, args: list[int], kind: int, made: int, dtype: str) -> int:
-        total = self.add("astype", args[:1], self._kind(args[:1]), dtype)
+        """A sum from left to right, each in the dtype of what it adds, as NumPy's."""
+        total = args[0]
         for k in args[1:]:
-            total = self.add("add", (total, k), self._kind([total, k]), dtype)
-        return total
+            dtypes = self.values[total].dtype, self.values[k].dtype
+            common = np.result_type(*dtypes).name
+            total = self.add("add", (total, k), self._kind([total, k]), common)
+        return self.add("astype", [total], kind, dtype)
 
     def _amin(self, args: list[int], kind: int, made: int, dtype: str) -> int:
         x = self.add("negative", args, kind, dtype)

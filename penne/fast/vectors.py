@@ -7,8 +7,8 @@ that a compiler turns a loop over it into vector instructions.  Kernels paste th
 Errors, in units of the last place of the result, over the whole range: exp 1.5,
 expm1 2.5, tanh 3, sigmoid 3, log 1.5, log1p 2.5, softplus 3.5.  NaN gives NaN, the
 infinities their limits.  exp underflows gradually, by way of the subnormal numbers,
-and so does softplus; sigmoid has the smallest normal number as its floor, as penne's
-has.  The sign of zero is kept by tanh only.
+and so does softplus; sigmoid falls no further than to that of -87 (float32) or -708.4
+(float64), as penne's does.  The sign of zero is kept by tanh only.
 
 This module imports nothing of penne.
 """
@@ -72,7 +72,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
         exp_lowest=-746.0,
         exp_highest=710.0,
         tiny=2.2250738585072014e-308,
-        log_tiny=708.3964185322641,
+        sigmoid_end=708.3964185322641,
         lift=18014398509481984.0,
         lifted=54,
         one_bits=0x3FF0000000000000,
@@ -98,7 +98,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
         exp_lowest=-105.0,
         exp_highest=89.0,
         tiny=1.1754943508222875e-38,
-        log_tiny=87.33654,
+        sigmoid_end=87.0,
         lift=33554432.0,
         lifted=25,
         one_bits=0x3F800000,
@@ -176,8 +176,8 @@ def tanh_$t(x):
 @inlined
 def sigmoid_$t(x):
     """1 / (1 + exp(-x))."""
-    t = where(x < $T(-$log_tiny), $T(-$log_tiny), x)
-    t = where(t > $T($log_tiny), $T($log_tiny), t)
+    t = where(x < $T(-$sigmoid_end), $T(-$sigmoid_end), x)
+    t = where(t > $T($sigmoid_end), $T($sigmoid_end), t)
     n, p = split_$t(-t)
     s = scale_$t(n)
     return $T(1) / ($T(1) + (s + s * p))
