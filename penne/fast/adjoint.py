@@ -200,6 +200,11 @@ def _reshape_back(g: Instruction, y: Instruction) -> Terms:
     return [(x, Instruction("reshape", [g], x.type))]
 
 
+def _expand_back(g: Instruction, y: Instruction) -> Terms:
+    x, symbols = y.inputs
+    return [(x, Instruction("collapse", [g, symbols], x.type, x.space))]
+
+
 def _nothing(g: Instruction, y: Instruction) -> Terms:
     return []
 
@@ -210,6 +215,7 @@ _MOVES: dict[str, Callable[[Instruction, Instruction], Terms]] = {
     "scatter": _scatter_back,
     "whole": _whole_back,
     "reshape": _reshape_back,
+    "expand": _expand_back,
 }
 
 

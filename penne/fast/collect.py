@@ -45,13 +45,15 @@ class Column(NamedTuple):
     """One argument of all nodes of a kind, as structure.
 
     ``shared``: every node has the same argument.  ``aligned``: row k is row k of the
-    one source.
+    one source.  ``like``: a column (kind, number) of the same arguments, if this is
+    not the first of them.
     """
 
     type: Any
     sources: tuple[Source, ...]
     shared: bool
     aligned: bool
+    like: tuple[int, int] | None = None
 
 
 class Kind:
@@ -127,10 +129,8 @@ class Collected:
         flat = rows and wanted is not None and ADD in groups
         sums = _flattened(groups, order, wanted) if flat else []  # type: ignore[arg-type]  # it is not None
         for op, nodes in groups.items():
-            self.kinds += _split(op, nodes, rows)
-        self.kinds += sums
-        self.kinds.sort(key=lambda kind: kind.nodes[0].serial)
-        self._number()
+            sums += _split(op, nodes, rows)
+        self.number(sums)
 
     def _by_op(self) -> dict[Op, list[Expression]]:
         groups: dict[Any, list[Expression]] = defaultdict(list)
@@ -145,8 +145,9 @@ class Collected:
         self.projections = groups.pop(PROJECT, [])
         return groups
 
-    def _number(self) -> None:
+    def number(self, kinds: list[Kind]) -> None:
         """Give each row of each kind, and each projection, its code."""
+        self.kinds = sorted(kinds, key=lambda kind: kind.nodes[0].serial)
         where = self.where
         for k, kind in enumerate(self.kinds):
             base = k << (ROW + SLOT)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..settings import Cache
 from . import vectors
-from .store import function
+from .store import function, stored
 
 FULL, ROW, FEATURE, SCALAR = range(4)
 _kernels = Cache("kernels", 512)
@@ -727,7 +727,7 @@ def bulk(chain: Chain) -> Callable[..., None]:
     """
     found: Callable[..., None] | None = _kernels.get(chain)
     if found is None:
-        found = _kernels[chain] = _bulk(chain)
+        found = _kernels[chain] = function(*_bulk_source(chain))
     return found
 
 
@@ -736,11 +736,20 @@ def bulk_text(chain: Chain) -> str:
     return _pasted(_Writer(chain, "kernel", alone=True).text())
 
 
-def _bulk(chain: Chain) -> Callable[..., None]:
+def _bulk_source(chain: Chain) -> tuple[str, str, str]:
     inputs = [_numba_type(*x, written=False) for x in chain.inputs]
     outputs = [_numba_type(*chain.value(k), written=True) for k in chain.outputs]
     types = ["int64", "int64", "int64", _INDEX, *inputs, *outputs]
-    return function(bulk_text(chain), "kernel", ", ".join(types))
+    return bulk_text(chain), "kernel", ", ".join(types)
+
+
+def is_stored(kernel: Chain | Loop) -> bool:
+    """Whether the machine code of a kernel is in memory or on disk."""
+    if kernel in _kernels:
+        return True
+    if isinstance(kernel, Loop):
+        return stored(*_loop_source(kernel))
+    return stored(*_bulk_source(kernel))
 
 
 def loop(spec: Loop) -> Callable[..., None]:
@@ -759,7 +768,7 @@ def loop(spec: Loop) -> Callable[..., None]:
     """
     found: Callable[..., None] | None = _kernels.get(spec)
     if found is None:
-        found = _kernels[spec] = _loop(spec)
+        found = _kernels[spec] = function(*_loop_source(spec))
     return found
 
 
@@ -800,10 +809,10 @@ def _calls(spec: Loop, names: dict[Chain, str]) -> Iterator[str]:
             yield f"{verb}_{what}({given}, a, b, block)"
 
 
-def _loop(spec: Loop) -> Callable[..., None]:
+def _loop_source(spec: Loop) -> tuple[str, str, str]:
     written: set[int] = set()
     for item in spec.items:
         written |= {*item.outputs} if isinstance(item, Apply) else {item.target}
     types = [_INDEX, _INDEX, "int64", _INDEX, _INDEX, *[_INDEX] * spec.indices]
     types += [_numba_type(*x, written=k in written) for k, x in enumerate(spec.arrays)]
-    return function(loop_text(spec), "kernel", ", ".join(types))
+    return loop_text(spec), "kernel", ", ".join(types)

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .collect import ROW, ROWS, SLOT, Source, source_of
-from .order import Block
-from .program import SEGMENTS, Irregular
+from .program import SEGMENTS, Instruction, Irregular
 from .structure import LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]
@@ -40,15 +39,15 @@ class Layout:
         self.place: dict[int, Array] = {}  # of a row of the graph, in its space
         self.bounds: dict[int, Array] = {}  # of a space, where its levels start
         self.levels = 0
-        taken = [
-            link for block in program.blocks if block.loop for link in _links(block)
-        ]
+        taken = [link for loop in program.loops for link in _links(loop.order)]
         if taken:
             self._level(taken)
         self.various: dict[tuple[int, int], Array] = {}  # orders of constants
         self.indices = {i: self._index(*i) for i in program.indices}
         self.rows = {i: self._row(*i) for i in program.picks}
         self.cuts = {i: self._cut(i) for i in program.cut}
+        self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
+        self.whole: dict[Any, Array] = {}
         del self.structure, self.natural
 
     def _lengths(self) -> dict[int, int]:
@@ -139,6 +138,17 @@ class Layout:
         place = self.place.get(self.spaces[kind])
         return row if place is None else int(place[row])
 
+    def full(self, key: Any) -> Array:
+        """An index as kernels take it: for each row which row, or -1."""
+        if key not in self.whole:
+            index = self.indices[key]
+            rows = np.full(self.lengths[self.between[key]], -1)
+            src = index.src
+            wide = isinstance(src, slice)
+            rows[index.dst] = np.arange(src.start, src.stop) if wide else src
+            self.whole[key] = rows
+        return self.whole[key]
+
     def _between(self, k: int, source: Source | None) -> tuple[int, int | None]:
         """The space of a column and that of its source."""
         shapes = self.structure.shapes
@@ -173,9 +183,9 @@ class Link(NamedTuple):
     taken: bool
 
 
-def _links(block: Block) -> Iterable[Link]:
-    mine = set(block.instructions)
-    for x in block.instructions:
+def _links(order: Sequence[Instruction]) -> Iterable[Link]:
+    mine = set(order)
+    for x in order:
         if x.op == "take":
             for y, index in zip(x.inputs, x.index):
                 if y in mine:

@@ -11,11 +11,13 @@ added up:
     pick     one row, without the axis of rows; ``place`` is its adjoint
     whole    a space as one array, in the order of the graph; ``rows`` is its adjoint
     total    the sum over rows; ``cross`` is the total of outer products
+    expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 
 This module imports ``structure`` and ``composite``.
 """
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from ..composite import PROJECT, Composite, Slots
@@ -25,6 +27,7 @@ from .collect import ADD_ALL, CONCATENATE, STACK, Column, Source
 from .structure import LEAF, VARIOUS, Shape
 
 Index = tuple[int, int, Source | None]  # a column, and which of its sources
+_serials = count()
 SEGMENTS = None
 LOSS: Index = (-1, -1, None)  # the row of the loss itself
 
@@ -36,7 +39,7 @@ class Irregular(Exception):
 class Instruction:
     """One array of a program, and how it is computed."""
 
-    __slots__ = ("index", "inputs", "number", "op", "params", "space", "type")
+    __slots__ = ("index", "inputs", "number", "op", "params", "serial", "space", "type")
     number: int  # its place in the order
 
     def __init__(
@@ -48,6 +51,7 @@ class Instruction:
         params: Any = None,
         index: Any = None,
     ):
+        self.serial = next(_serials)
         self.op = op
         self.inputs = list(inputs)
         self.type = type
@@ -88,6 +92,7 @@ class Builder:
         self.shapes = shapes
         self.spaces = _joined_spaces(shapes)
         self.leaves: dict[Any, Instruction] = {}
+        self.columns: dict[Any, Instruction] = {}
         self.open: list[tuple[Instruction, Column, int | None]] = []
         self.outputs: list[Any] = []
         for k, shape in enumerate(shapes):
@@ -120,9 +125,13 @@ class Builder:
             made = Instruction("pick", (), column.type, index=(k, j, source))
         else:
             space = self.spaces[len(self.shapes) + k if shape.wide else k]
+            known = self.columns.get((column.like, space, slot))
+            if known is not None:
+                return known
             name = "same" if column.aligned else "take"
             index = [(k, j, source) for source in column.sources]
             made = Instruction(name, (), column.type, space, index=index)
+            self.columns[(k, j), space, slot] = made
         self.open.append((made, column, slot))
         return made
 

@@ -17,7 +17,9 @@ from ..settings import Cache
 from .collect import ROWS, Collected, source_of
 from .layout import Layout
 from .program import Instruction, Irregular
-from .running import Program, Run
+from .programs import Program
+from .roles import told_apart
+from .running import Run
 from .structure import Structure
 
 _programs = Cache("programs", 1 << 8)
@@ -56,6 +58,10 @@ class Recipe:
         picks: bool = True,
     ):
         structure = Structure(graph, picks)
+        divided = told_apart(graph, structure) if picks else None
+        if divided is not None:
+            graph.number(divided)
+            structure = Structure(graph, picks)
         asked = dict.fromkeys([*wanted, *graph.where] if keep else wanted)
         self.asked = [x for x in asked if not isinstance(x.type, Slots)]
         self.nodes = [x for x in asked if isinstance(x.type, Slots)]

@@ -4,7 +4,7 @@ This module imports ``program`` and ``adjoint``.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..dtypes import ArrayType
 from ..graph import OPS
@@ -13,6 +13,12 @@ from .program import Instruction
 
 VECMAT, MATMAT = OPS["vecmat"], OPS["matmat"]
 MATVEC, TRANSPOSE = OPS["matvec"], OPS["transpose"]
+BROADCAST = OPS["broadcast"]
+ELEMENTWISE = {
+    OPS[name] for name in ("add", "subtract", "multiply", "divide", "add_all")
+}
+GATHER = OPS["gather"]
+_ONE_ROW = {"rank": 0, "after": 1}
 JOIN, SLICE = OPS["concatenate"], OPS["slice_axes"]
 
 
@@ -44,7 +50,7 @@ def pack_products(order: Iterable[Instruction]) -> None:
                 groups[y.op, x].append(y)
     for (op, x), products in groups.items():
         if len(products) > 1:
-            _pack(op, x, products)
+            _pack(op, x, sorted(products, key=lambda y: y.serial))
 
 
 def _pack(op: object, x: Instruction, products: Sequence[Instruction]) -> None:
@@ -63,6 +69,35 @@ def _pack(op: object, x: Instruction, products: Sequence[Instruction]) -> None:
         y.params = {"steps": ((start, start + size, 1),)}
 
 
+def share_lookups(order: Iterable[Instruction], spaces: Iterator[int]) -> None:
+    """Products of what is looked up are computed once for each distinct symbol: in a
+    space of their own, from which the rows are taken."""
+    known: dict[Instruction, Instruction] = {}
+    for y in order:
+        if y.op is not VECMAT and y.op is not MATMAT:
+            continue
+        x, W = y.inputs
+        if x.op is not GATHER or W.space is not None or not _is_table(x):
+            continue
+        T, symbols = x.inputs
+        if symbols not in known:
+            type = ArrayType((), symbols.type.dtype, symbols.type.strength)
+            known[symbols] = Instruction("distinct", [symbols], type, next(spaces))
+        once = known[symbols]
+        row = ArrayType(x.type.shape[-1:], x.type.dtype, x.type.strength)
+        found = Instruction(GATHER, [T, once], row, once.space, _ONE_ROW)
+        wide = ArrayType(y.type.shape[-1:], y.type.dtype, y.type.strength)
+        product = Instruction(VECMAT, [found, W], wide, once.space)
+        y.op, y.inputs, y.params = "expand", [product, once], {}
+
+
+def _is_table(x: Instruction) -> bool:
+    """Whether x is rows of a matrix that all share, by symbols that differ."""
+    T, *indices = x.inputs
+    plain = len(indices) == 1 and x.params["after"] == 1 and len(T.type.shape) == 2
+    return plain and T.space is None and indices[0].space is not None
+
+
 def turn_weights(order: Iterable[Instruction]) -> None:
     """W x for a batch of x becomes x V, with V the transpose of W, made once."""
     turned: dict[Instruction, Instruction] = {}
@@ -76,3 +111,34 @@ def turn_weights(order: Iterable[Instruction]) -> None:
                 type = ArrayType((m, n), W.type.dtype, W.type.strength)
                 turned[W] = Instruction("turned", [W], type)
             y.op, y.inputs = VECMAT, [x, turned[W]]
+
+
+def drop_broadcasts(order: Iterable[Instruction]) -> None:
+    """Give to elementwise instructions what has been broadcast as it was before, where
+    another argument has the whole shape already."""
+    for y in order:
+        if isinstance(y.op, str) or y.op not in ELEMENTWISE:
+            continue
+        for k, x in enumerate(y.inputs):
+            others = [z for j, z in enumerate(y.inputs) if j != k]
+            implied = any(z.type.shape == y.type.shape for z in others)
+            if x.op is BROADCAST and implied and _same_axes(x):
+                y.inputs[k] = x.inputs[0]
+
+
+def _same_axes(x: Instruction) -> bool:
+    (source,) = x.inputs
+    alone = source.space is not None or x.space is None
+    return alone and len(source.type.shape) == len(x.type.shape)
+
+
+def unify(order: Iterable[Instruction]) -> None:
+    """What applies one op to the same arguments again is the first of them."""
+    known: dict[object, Instruction] = {}
+    for y in order:
+        if isinstance(y.op, str) and y.op != "turned":
+            continue
+        key = y.op, y.space, repr(y.params), *map(id, y.inputs)
+        first = known.setdefault(key, y)
+        if first is not y:
+            y.op, y.inputs, y.params = "same", [first], {}

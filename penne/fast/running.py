@@ -1,127 +1,53 @@
-"""Running a program on the rows of one graph, with NumPy.
+"""Running a program on the rows of one graph.
 
-This module imports ``program``, ``adjoint``, ``rewriting``, ``order``, ``layout`` and
-``lowering``.
+With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
+elementwise instructions at once, and a recursion as one call.  This module imports
+``programs``, ``layout``, ``lowering``, ``fusing`` and ``kernels``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from .adjoint import Adjoint, reachable
-from .collect import Source
+from ..rows import sum_rows
+from .describing import Kernel
+from .fusing import Group
+from .kernels import FULL, SCALAR
 from .layout import Layout
-from .lowering import added, batch_of, cross, lookup
-from .order import Block, blocks
-from .program import LOSS, SEGMENTS, Builder, Instruction
-from .rewriting import pack_products, resolved, turn_weights
-from .structure import Shape
+from .lowering import added
+from .program import Instruction
+from .programs import Program, Recursion
 
 Array = np.ndarray[Any, Any]
-
-
-class Program:
-    """Everything about a computation that does not depend on where rows are.
-
-    ``wanted``: kinds and slots whose arrays are asked for; ``wrt``: numbers of leaves
-    of which the gradients of the first wanted are asked for as well.
-    """
-
-    def __init__(
-        self,
-        shapes: Sequence[Shape],
-        wanted: Sequence[Source],
-        wrt: Sequence[int] | None,
-    ):
-        builder = Builder(shapes)
-        self.shapes = shapes  # keeps alive what a key knows by its id
-        self.spaces = builder.spaces
-        outputs = [builder.output(source) for source in wanted]
-        outputs = resolved(outputs)
-        gradients: list[Instruction] = []
-        self.reached: list[int] = []
-        if wrt is not None:
-            pack_products(reachable(outputs))
-            leaves = {k: builder.leaves[k] for k in wrt if k in builder.leaves}
-            found = Adjoint(_one_row(outputs[0]), list(leaves.values())).found
-            self.reached = [k for k, leaf in leaves.items() if leaf in found]
-            gradients = resolved([found[leaves[k]] for k in self.reached])
-            turn_weights(reachable(gradients))
-        self.outputs, self.gradients = outputs, gradients
-        self.blocks = blocks([*outputs, *gradients])
-        self.order = [x for block in self.blocks for x in block.instructions]
-        for number, x in enumerate(self.order):
-            x.number = number
-        self._collect_indices()
-        self._prepare()
-
-    def _collect_indices(self) -> None:
-        self.indices: set[Any] = set()
-        self.cut: set[Any] = set()
-        self.picks: set[Any] = set()
-        for block in self.blocks:
-            for x in block.instructions:
-                if x.index is None or x.op in ("leaf", "constant"):
-                    continue
-                if x.op in ("pick", "place"):
-                    self.picks.add(x.index)
-                    continue
-                several = x.op == "take"
-                found = x.index if several else [x.index]
-                self.indices.update(found)
-                if block.loop:
-                    self.cut.update(found)
-
-    def _prepare(self) -> None:
-        """For each instruction its function, and what nobody needs after it."""
-        last: dict[int, int] = {}
-        for k, block in enumerate(self.blocks):
-            for x in block.instructions:
-                for y in x.inputs:
-                    last[y.number] = k
-        kept = {x.number for x in (*self.outputs, *self.gradients)}
-        self.dead: list[list[int]] = [[] for _ in self.blocks]
-        for number, k in last.items():
-            if number not in kept:
-                self.dead[k].append(number)
-        self.batches: list[Any] = []
-        for x in self.order:
-            made = None if isinstance(x.op, str) else batch_of(x)
-            if x.op in _MADE:
-                made = _MADE[x.op](x)
-            self.batches.append(made)
-
-
-def _one_row(loss: Instruction) -> Instruction:
-    """The loss alone, where it is a row of a space."""
-    if loss.space is None:
-        return loss
-    return Instruction("pick", [loss], loss.type, index=LOSS)
-
-
-_MADE: dict[Any, Callable[[Instruction], Any]] = {"cross": cross, "lookup": lookup}
+LEAST_ROWS = 16  # in a level, from which BLAS does better than the product in a kernel
+LEAST_WORK = 1 << 20
 
 
 class Run:
-    """One evaluation of a program."""
+    """One evaluation of a program: ``values`` are the arrays, by number."""
 
     def __init__(self, program: Program, layout: Layout, leaves: Any, various: Any):
         self.program, self.layout = program, layout
         self.leaves, self.various = leaves, various
-        self.values: list[Any] = [None] * len(program.order)
+        self.values: list[Any] = [None] * program.count
+        self.lengths = dict(layout.lengths)
+        self.inverse: dict[Instruction, Array] = {}
 
     def run(self) -> None:
         """Compute everything."""
         values = self.values
-        for block, dead in zip(self.program.blocks, self.program.dead):
-            if block.loop:
-                self._loop(block)
+        for item, dead in zip(self.program.items, self.program.dead):
+            if isinstance(item, Recursion):
+                self._recursion(item)
+            elif isinstance(item, Group):
+                self._group(item)
             else:
-                (x,) = block.instructions
-                values[x.number] = self._once(x)
+                values[item.number] = self._once(item)
             for number in dead:
                 values[number] = None
+        self.program.has_run(self.layout)
 
     def _once(self, x: Instruction) -> Any:
         inputs = [self.values[y.number] for y in x.inputs]
@@ -129,61 +55,128 @@ class Run:
             return _ONCE[x.op](self, x, inputs)
         return self.program.batches[x.number](*inputs)
 
-    # --- loops
+    # --- groups
 
-    def _loop(self, block: Block) -> None:
-        steps = [step for x in self._allocated(block) for step in self._steps(x)]
-        taken = any(
-            x.op == "take" or (x.op == "scatter" and x.index[2] is SEGMENTS)
-            for x in block.instructions
-        )
+    def _group(self, group: Group) -> None:
+        kernel = self.program.kernels.get(id(group))
+        if kernel is None:
+            for x in group.instructions:
+                self.values[x.number] = self._once(x)
+            return
+        for x in group.outputs:
+            self._allocate(x)
+        rows = self.lengths[group.domain[0]] * group.block
+        arrays = [flat(a, c) for a, c in self._arrays(group)]
+        kernel(0, rows, group.width, self.program.starts[id(group)], *arrays)
+
+    def _arrays(self, group: Group) -> list[tuple[Any, int]]:
+        """The whole arrays of a group, with their classes."""
+        place, found = self.program.places, []
+        for x, (kind, _) in zip((*group.inputs, *group.outputs), group.chain.arrays()):
+            base = place[x].base if x in place else x
+            found.append((self.values[base.number], kind))
+        return found
+
+    def _allocate(self, x: Instruction) -> None:
+        """An empty array for x, or columns of one; if it is not there yet."""
+        if self.values[x.number] is not None:
+            return
+        shape = (self.lengths[x.space], *x.type.shape)
+        place = self.program.places.get(x)
+        if place is None:
+            make = np.zeros if x.op == "scatter" else np.empty
+            self.values[x.number] = make(shape, x.type.dtype)
+            return
+        self._allocate(place.base)
+        whole = self.values[place.base.number]
+        stop = place.start + x.type.shape[-1]
+        self.values[x.number] = whole[..., place.start : stop]
+
+    # --- recursions
+
+    def _recursion(self, recursion: Recursion) -> None:
+        compiled = all(id(g) in self.program.kernels for g in recursion.groups)
+        for x in recursion.arrays if compiled else recursion.order:
+            self._allocate(x)
+        for x in recursion.order:
+            if x.op == "take":
+                self._fill(x, recursion)
+        kernel, of = self.program.kernels.get(id(recursion)), recursion.kernel
+        if kernel is not None and of is not None and self._is_small(recursion, of):
+            self._call(recursion, of, kernel)
+            return
+        steps = [s for item in recursion.items for s in self._steps(item, recursion)]
         levels = range(self.layout.levels)
-        for level in levels if taken else reversed(levels):
+        for level in levels if recursion.ascending else reversed(levels):
             for step in steps:
                 step(level)
 
-    def _allocated(self, block: Block) -> list[Instruction]:
-        lengths = self.layout.lengths
-        for x in block.instructions:
-            make = np.zeros if x.op == "scatter" else np.empty
-            shape = (lengths[x.space], *x.type.shape)
-            self.values[x.number] = make(shape, x.type.dtype)
-        return block.instructions
+    def _is_small(self, recursion: Recursion, of: Kernel) -> bool:
+        """Whether levels are so small that calls would cost more than products."""
+        space = recursion.order[0].space
+        rows = self.lengths[space] * of.block / self.layout.levels
+        return rows <= LEAST_ROWS or rows * of.weight <= LEAST_WORK
 
-    def _steps(self, x: Instruction) -> list[Callable[[int], None]]:
-        if x.op in ("take", "spread"):
-            return self._takes(x)
-        if x.op == "scatter":
-            return [self._scatter_step(x)]
-        return [self._apply_step(x)]
+    def _call(
+        self, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
+    ) -> None:
+        layout = self.layout
+        bounds = layout.bounds[recursion.order[0].space]
+        starts, stops = bounds[:-1], bounds[1:]
+        if not recursion.ascending:
+            starts, stops = starts[::-1].copy(), stops[::-1].copy()
+        arrays = [flat(self.values[x.number], kind) for x, kind in of.arrays]
+        indices = [layout.full(key) for key in of.links]
+        kernel(starts, stops, of.block, of.at, of.widths, *indices, *arrays)
 
-    def _takes(self, x: Instruction) -> list[Callable[[int], None]]:
+    def _fill(self, x: Instruction, recursion: Recursion) -> None:
+        """The rows of a take that come from outside of the recursion."""
         out = self.values[x.number]
-        steps: list[Callable[[int], None]] = []
-        indices = x.index if x.op == "take" else [x.index]
-        for y, key in zip(x.inputs, indices):
-            source = self.values[y.number]
-            if y.space is None or y.op == "various":
+        for y, key in zip(x.inputs, x.index):
+            if y not in recursion.inside:
                 index = self.layout.indices[key]
-                out[index.dst] = self._leaf_rows(y, key, source)
-                continue
-            cuts = self.layout.cuts[key]
-            if x.op == "spread":
-                cuts = [cut and (cut[0], cut[1]) for cut in cuts]
+                source = self.values[y.number]
+                rows = y.space is None
+                out[index.dst] = (
+                    self.leaf_rows(y, key, source) if rows else source[index.src]
+                )
 
-            def step(level: int, cuts: Any = cuts, source: Any = source) -> None:
-                cut = cuts[level]
-                if cut is not None:
-                    out[cut[0]] = source[cut[1]]
-
-            steps.append(step)
-        return steps
-
-    def _leaf_rows(self, y: Instruction, key: Any, source: Any) -> Any:
+    def leaf_rows(self, y: Instruction, key: Any, source: Any) -> Any:
+        """The rows that come from a leaf, or from various constants."""
         if y.op != "various":
             return source
         rows = self.various[key[:2]]
         return np.array([r.at(y.params["slot"]) for r in rows]) if y.params else rows
+
+    def _steps(self, item: Any, recursion: Recursion) -> list[Callable[[int], None]]:
+        if isinstance(item, Group):
+            kernel = self.program.kernels.get(id(item))
+            if kernel is None:
+                return [self._apply_step(x) for x in item.instructions]
+            return [self._group_step(item, kernel)]
+        if item.op in ("take", "spread"):
+            return self._takes(item, recursion)
+        if item.op == "scatter":
+            return [self._scatter_step(item)]
+        return [] if self._is_view(item) else [self._apply_step(item)]
+
+    def _is_view(self, x: Instruction) -> bool:
+        """Whether x is columns of its argument, or its arguments are of x."""
+        places = self.program.places
+        if x in places and places[x].base in x.inputs:
+            return True
+        return any(y in places and places[y].base is x for y in x.inputs)
+
+    def _takes(
+        self, x: Instruction, recursion: Recursion
+    ) -> list[Callable[[int], None]]:
+        out = self.values[x.number]
+        pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
+        return [
+            _moved(out, self.values[y.number], self.layout.cuts[key])
+            for y, key in pairs
+            if y in recursion.inside
+        ]
 
     def _scatter_step(self, x: Instruction) -> Callable[[int], None]:
         out, source = self.values[x.number], self.values[x.inputs[0].number]
@@ -210,6 +203,37 @@ class Run:
 
         return step
 
+    def _group_step(
+        self, group: Group, kernel: Callable[..., None]
+    ) -> Callable[[int], None]:
+        arrays = [flat(a, c) for a, c in self._arrays(group)]
+        bounds = (self.layout.bounds[group.domain[0]] * group.block).tolist()
+        width, at = group.width, self.program.starts[id(group)]
+
+        def step(level: int) -> None:
+            kernel(bounds[level], bounds[level + 1], width, at, *arrays)
+
+        return step
+
+
+def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
+    def step(level: int) -> None:
+        cut = cuts[level]
+        if cut is not None:
+            out[cut[0]] = source[cut[1]]
+
+    return step
+
+
+def flat(array: Any, kind: int) -> Array:
+    """An array as kernels take one of its class."""
+    array = np.asarray(array)
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
+    if kind == FULL:
+        return array.reshape(prod(array.shape[:-1]), array.shape[-1])
+    return array.reshape(-1 if kind != SCALAR else ())
+
 
 # --- instructions that run once -------------------------------------------------------
 
@@ -220,13 +244,13 @@ def _leaf(run: Run, x: Instruction, inputs: Any) -> Any:
 
 
 def _take(run: Run, x: Instruction, inputs: Any) -> Any:
-    n = run.layout.lengths[x.space]
+    n = run.lengths[x.space]
     if len(inputs) == 1:
         (y,) = x.inputs
         if y.op == "various":
             index = run.layout.indices[x.index[0]]
             if index.dst == slice(0, n):
-                return run._leaf_rows(y, x.index[0], None)
+                return run.leaf_rows(y, x.index[0], None)
         elif y.space is None:
             return np.broadcast_to(inputs[0], (n, *x.type.shape))
         else:
@@ -235,12 +259,12 @@ def _take(run: Run, x: Instruction, inputs: Any) -> Any:
     for y, source, key in zip(x.inputs, inputs, x.index):
         index = run.layout.indices[key]
         apart = y.space is None
-        out[index.dst] = run._leaf_rows(y, key, source) if apart else source[index.src]
+        out[index.dst] = run.leaf_rows(y, key, source) if apart else source[index.src]
     return out
 
 
 def _scatter(run: Run, x: Instruction, inputs: Any) -> Any:
-    n = run.layout.lengths[x.space]
+    n = run.lengths[x.space]
     index = run.layout.indices[x.index]
     out = np.zeros((n, *x.type.shape), x.type.dtype)
     added(out, index.src, inputs[0][index.dst], index.distinct)
@@ -256,7 +280,7 @@ def _pick(run: Run, x: Instruction, inputs: Any) -> Any:
 
 
 def _place(run: Run, x: Instruction, inputs: Any) -> Any:
-    out = np.zeros((run.layout.lengths[x.space], *x.type.shape), x.type.dtype)
+    out = np.zeros((run.lengths[x.space], *x.type.shape), x.type.dtype)
     out[run.layout.rows[x.index]] = inputs[0]
     return out
 
@@ -275,6 +299,19 @@ def _rows(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _distinct(run: Run, x: Instruction, inputs: Any) -> Any:
+    symbols, inverse = np.unique(inputs[0], return_inverse=True)
+    run.lengths[x.space] = len(symbols)
+    run.inverse[x] = inverse.reshape(np.shape(inputs[0]))
+    return symbols
+
+
+def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
+    g, inverse = inputs[0], run.inverse[x.inputs[1]].reshape(-1)
+    rows = g.reshape(len(inverse), *x.type.shape)
+    return sum_rows(inverse, rows, run.lengths[x.space])[1]
+
+
 _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "leaf": _leaf,
     "various": lambda run, x, inputs: None,
@@ -288,6 +325,9 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "whole": _whole,
     "rows": _rows,
     "reshape": lambda run, x, inputs: inputs[0].reshape(x.type.shape),
+    "distinct": _distinct,
+    "expand": lambda run, x, inputs: inputs[0][run.inverse[x.inputs[1]]],
+    "collapse": _collapse,
     "dense": lambda run, x, inputs: inputs[0].dense(),
     "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
     "total": lambda run, x, inputs: inputs[0].sum(axis=0),

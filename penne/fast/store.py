@@ -70,10 +70,18 @@ def function(text: str, name: str, signature: str) -> Callable[..., Any]:
     if numba.config.DISABLE_JIT:
         return np.errstate(all="ignore")(made)
     kernel = numba.njit(error_model="numpy", fastmath=set(STRICT), nogil=True)(made)
-    kernel._cache = _Disk(f"{text}\n{name}", kernel._cache)
+    kernel._cache = _Disk((text, name, signature), kernel._cache)
     kernel.compile(f"void({signature})")
     kernel.disable_compile()
     return kernel
+
+
+def stored(text: str, name: str, signature: str) -> bool:
+    """Whether ``function`` of the same would find machine code on disk."""
+    if _library("numba").config.DISABLE_JIT:
+        return True
+    target = _library("numba.core.registry").cpu_target.target_context
+    return _path((text, name, signature), target).exists()
 
 
 def _module(text: str) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def _hash(*parts: Any) -> str:
 class _Disk:
     """What numba asks for machine code and gives it to, in place of its own cache."""
 
-    def __init__(self, content: str, memory: Any):
+    def __init__(self, content: tuple[str, str, str], memory: Any):
         self.content, self.memory = content, memory
 
     def __getattr__(self, name: str) -> Any:
@@ -111,7 +119,7 @@ class _Disk:
     def load_overload(self, signature: Any, target: Any) -> Any:
         """The compiled function, or None."""
         try:
-            found = self._load(self._path(signature, target), target)
+            found = self._load(_path(self.content, target), target)
         except Exception:  # no file, or no good one
             return None
         _counts["loaded"] += 1
@@ -133,19 +141,20 @@ class _Disk:
         _counts["compiled"] += 1
         try:
             payload = _library("numba.core.serialize").dumps(compiled._reduce())
-            path = self._path(signature, compiled.target_context)
+            path = _path(self.content, compiled.target_context)
             _write(path, sha256(payload).digest() + payload)
         except Exception:  # no place, or a numba that keeps its results otherwise
             return
         _prune(path.parent)
 
-    def _path(self, signature: Any, target: Any) -> Path:
-        numba, llvmlite = map(_library, ("numba", "llvmlite"))
-        versions = (FORMAT, numba.__version__, llvmlite.__version__, np.__version__)
-        options = numba.config.BOUNDSCHECK, sorted(STRICT)
-        machine = target.codegen().magic_tuple()
-        key = (self.content, str(signature), versions, sys.version, options, machine)
-        return directory() / f"{_hash(*map(str, key))[:40]}.kernel"
+
+def _path(content: tuple[str, str, str], target: Any) -> Path:
+    numba, llvmlite = map(_library, ("numba", "llvmlite"))
+    versions = (FORMAT, numba.__version__, llvmlite.__version__, np.__version__)
+    options = numba.config.BOUNDSCHECK, sorted(STRICT)
+    machine = target.codegen().magic_tuple()
+    key = (*content, versions, sys.version, options, machine)
+    return directory() / f"{_hash(*map(str, key))[:40]}.kernel"
 
 
 def _touch(path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from ..composite import Slots
 from ..graph import Expression, Parameter
 from .collect import (
     ROW,
@@ -50,6 +51,7 @@ class Structure:
         self.leaves: list[Expression] = []
         self.numbers: dict[Expression, int] = {}
         self.rows: list[list[Codes]] = []
+        self.columns: dict[tuple[Any, ...], tuple[int, int]] = {}
         self.various: dict[tuple[int, int], list[Expression]] = {}
         self.shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
 
@@ -80,7 +82,15 @@ class Structure:
             self._column((k, j), column, wide)
             for j, column in enumerate(kind.arguments)
         ]
+        if not wide and all(column.shared for column in columns):
+            self._equate(kind)
         return Shape(kind.op, kind.params, kind.type, wide, tuple(columns))
+
+    def _equate(self, kind: Kind) -> None:
+        """Nodes of the same arguments are all the first of them."""
+        if len(kind.nodes) > 1 and not isinstance(kind.type, Slots):
+            where = self.graph.where
+            where.update(dict.fromkeys(kind.nodes, where[kind.nodes[0]]))
 
     def _column(
         self, place: tuple[int, int], column: Sequence[Expression], wide: bool
@@ -98,7 +108,10 @@ class Structure:
                 return Column(type, (source_of(code),), True, False)
         codes = list(map(where, column))
         rows.append(codes)
-        return self._mixed(place, column, codes, type)
+        made = self._mixed(place, column, codes, type)
+        same = tuple(column if None in codes else codes)
+        like = self.columns.setdefault(same, place)
+        return made if like == place else made._replace(like=like)
 
     def _mixed(
         self,

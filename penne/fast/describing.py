@@ -1,0 +1,142 @@
+"""A recursion as one kernel: its items and arrays as ``kernels`` describes them.
+
+This module imports ``fusing``, ``program`` and ``kernels``.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..graph import OPS
+from .fusing import Group, Place
+from .kernels import FULL, ROW, SCALAR, Apply, Dot, Gather, Input, Item, Loop, Scatter
+from .program import Instruction
+
+PRODUCTS = (OPS["vecmat"], OPS["matmat"])
+
+
+class Impossible(Exception):
+    """A recursion with something that no kernel can do."""
+
+
+class Kernel:
+    """The description of a recursion.
+
+    ``arrays``: the instructions whose arrays the kernel takes, with their classes;
+    ``links``: the indices that it takes; ``at``, ``widths``: columns and widths;
+    ``block``: how many rows a row of the space is; ``weight``: the size of the largest
+    factor of a product.
+    """
+
+    def __init__(self, recursion: Any, places: dict[Instruction, Place]):
+        self.places, self.recursion = places, recursion
+        self.numbers: dict[Instruction, int] = {}
+        self.arrays: list[tuple[Instruction, int]] = []
+        self.links: list[Any] = []
+        self.columns: list[int] = []
+        self.sizes: list[int] = []
+        self.weight = 0
+        self.rows = self._rows()
+        items = [made for item in recursion.items for made in self._item(item)]
+        inputs = [Input(kind, x.type.dtype.name) for x, kind in self.arrays]
+        self.loop = Loop(tuple(inputs), len(self.links), tuple(items))
+        self.block = prod(self.rows)
+        self.at = np.array(self.columns or [0], np.int64)
+        self.widths = np.array(self.sizes or [0], np.int64)
+
+    def _rows(self) -> tuple[int, ...]:
+        """The rows that a row of the space is: everywhere the same."""
+        domains = {g.domain[:2] for g in self.recursion.groups}
+        spaces = {x.space for x in self.recursion.order}
+        if len(domains) != 1 or len(spaces) != 1:
+            raise Impossible(domains, spaces)
+        return next(iter(domains))[1]
+
+    def _item(self, item: Any) -> list[Item]:
+        if isinstance(item, Group):
+            return [self._group(item)]
+        if item in self.places or self._is_joined(item):
+            return []
+        if item.op in ("take", "spread", "scatter"):
+            return self._moves(item)
+        if item.op in PRODUCTS and item.inputs[1].space is None:
+            return [self._product(item)]
+        raise Impossible(item)
+
+    def _is_joined(self, x: Instruction) -> bool:
+        return any(y in self.places and self.places[y].base is x for y in x.inputs)
+
+    def _number(self, x: Instruction, kind: int) -> int:
+        """The number of an array, which is that of x or has it as columns."""
+        base = self.places[x].base if x in self.places else x
+        if base not in self.numbers:
+            self.numbers[base] = len(self.arrays)
+            self.arrays.append((base, kind))
+        if self.arrays[self.numbers[base]][1] != kind:
+            raise Impossible(base)
+        return self.numbers[base]
+
+    def _whole(self, x: Instruction) -> int:
+        """The number of an array that is none's columns."""
+        if x in self.places:
+            raise Impossible(x)
+        return self._number(x, self._kind(x))
+
+    def _kind(self, x: Instruction) -> int:
+        shape = x.type.shape
+        if shape[:-1] == self.rows and shape and shape[-1] != 1:
+            return FULL
+        if shape in (self.rows, (*self.rows, 1)):
+            return ROW
+        raise Impossible(x)
+
+    def _moves(self, x: Instruction) -> list[Item]:
+        """Rows between levels: of a source outside of the recursion none."""
+        make = Scatter if x.op == "scatter" else Gather
+        found: list[Item] = []
+        for y, key in zip(x.inputs, x.index if x.op == "take" else [x.index]):
+            if y in self.recursion.inside:
+                self.links.append(key)
+                numbers = self._whole(x), self._whole(y)
+                found.append(make(*numbers, len(self.links) - 1))
+        return found
+
+    def _product(self, x: Instruction) -> Dot:
+        left, weight = x.inputs
+        if (
+            len(weight.type.shape) != 2
+            or self._kind(left) != FULL
+            or weight in self.places
+        ):
+            raise Impossible(left, weight)
+        self.weight = max(self.weight, prod(weight.type.shape))
+        numbers = self._whole(x), self._whole(left)
+        if weight.type.dtype != x.type.dtype or left.type.dtype != x.type.dtype:
+            raise Impossible(x)
+        return Dot(*numbers, self._number(weight, FULL))
+
+    def _group(self, g: Group) -> Apply:
+        inputs: list[int] = []
+        outputs: list[int] = []
+        starts: list[int] = []
+        for k, (x, (kind, _)) in enumerate(
+            zip((*g.inputs, *g.outputs), g.chain.arrays())
+        ):
+            numbers = inputs if k < len(g.inputs) else outputs
+            numbers.append(self._number(x, kind))
+            if kind not in (ROW, SCALAR):
+                column = self.places[x].start if x in self.places else 0
+                starts.append(len(self.columns) if column else -1)
+                if column:
+                    self.columns.append(column)
+        self.sizes.append(g.width)
+        return Apply(g.chain, tuple(inputs), tuple(outputs), tuple(starts))
+
+
+def described(recursion: Any, places: dict[Instruction, Place]) -> Kernel | None:
+    """The description of a recursion, or None where it cannot be one kernel."""
+    try:
+        return Kernel(recursion, places)
+    except Impossible:
+        return None

@@ -1,0 +1,224 @@
+"""Elementwise instructions of one space, fused: what one kernel can compute.
+
+A group is a run of instructions over one domain, rows x width, none of which waits for
+anything else that waits for the group.  Slices of an array and blocks of one that is
+joined are columns of that array.  This module imports ``program``, ``order`` and
+``kernels``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from ..graph import OPS
+from .kernels import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step, supports
+from .program import Instruction
+
+SLICE, JOIN, RESHAPE = OPS["slice_axes"], OPS["concatenate"], OPS["reshape"]
+_REDUCING = {OPS[name] for name in ("asum", "amax", "amin", "logsumexp")}
+_VECVEC = OPS["vecvec"]
+_NOT_ROWS = {OPS["amax"], OPS["amin"], OPS["logsumexp"]}
+
+Domain = tuple[int, tuple[int, ...], int]  # a space, the rows of a row, the width
+
+
+class Place(NamedTuple):
+    """Where an instruction's array is: in which one's, from which column."""
+
+    base: Instruction
+    start: int
+
+
+class Group(NamedTuple):
+    """Fused instructions: as a chain, with the arrays that it reads and writes."""
+
+    instructions: list[Instruction]
+    domain: Domain
+    chain: Chain
+    inputs: list[Instruction]
+    outputs: list[Instruction]
+
+    @property
+    def block(self) -> int:
+        """How many rows of the domain a row of the space is."""
+        return prod(self.domain[1])
+
+    @property
+    def width(self) -> int:
+        """The width of the domain."""
+        return self.domain[2]
+
+
+def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
+    """The instructions whose arrays are columns of another's."""
+    order = list(order)
+    found: dict[Instruction, Place] = {}
+    for y in order:
+        if y.op is SLICE and y.space is not None and _is_block(y):
+            found[y] = Place(y.inputs[0], y.params["steps"][-1][0])
+    for y in order:
+        if y.op is JOIN and y.space is not None and y.params["axis"] == -1:
+            _place_parts(y, found)
+    return found
+
+
+def _is_block(y: Instruction) -> bool:
+    shape, steps = y.inputs[0].type.shape, y.params["steps"]
+    rest = zip(steps[-2::-1], shape[-2::-1])
+    return steps[-1][2] == 1 and all(s == (0, n, 1) for s, n in rest)
+
+
+def _place_parts(y: Instruction, found: dict[Instruction, Place]) -> None:
+    """The parts of a join, where they can be computed in place."""
+    parts = y.inputs
+    alone = len(set(parts)) == len(parts) and not any(x in found for x in parts)
+    if not alone or not all(x.space == y.space and is_elementwise(x) for x in parts):
+        return
+    start = 0
+    for x in parts:
+        found[x] = Place(y, start)
+        start += x.type.shape[-1]
+
+
+def is_elementwise(x: Instruction) -> bool:
+    """Whether kernels know the op."""
+    if isinstance(x.op, str) or x.space is None:
+        return False
+    name = x.op.name
+    if x.op is RESHAPE or x.op in _REDUCING:
+        return True
+    dtypes = [y.type.dtype.name for y in x.inputs]
+    return supports(name, dtypes, x.type.dtype.name)
+
+
+# --- domains --------------------------------------------------------------------------
+
+
+def domains(order: Sequence[Instruction]) -> dict[Instruction, Domain]:
+    """The domain of each instruction that can be part of a group; what gives one
+    number a row belongs to the domain of its arguments."""
+    found: dict[Instruction, Domain] = {}
+    for x in order:
+        if is_elementwise(x):
+            domain = _domain(x, found)
+            if domain is not None and step_of(x, domain) is not None:
+                found[x] = domain
+    return found
+
+
+def _domain(x: Instruction, known: Mapping[Instruction, Domain]) -> Domain | None:
+    shape = x.inputs[0].type.shape if _reduces(x) else x.type.shape
+    if shape and shape[-1] > 1:
+        return x.space, shape[:-1], shape[-1]
+    return next((known[y] for y in x.inputs if y in known), None)
+
+
+def _reduces(x: Instruction) -> bool:
+    if x.op in _REDUCING:
+        axis = x.params["axis"]
+        return axis in (-1, (-1,)) and x.type.dtype == x.inputs[0].type.dtype
+    return x.op is _VECVEC
+
+
+def kind_of(x: Instruction, y: Instruction, domain: Domain) -> int | None:
+    """The class of the argument x of y; None where kernels have none for it."""
+    _, rows, width = domain
+    shape = x.type.shape
+    if x.space is None:
+        if prod(shape) == 1:
+            return SCALAR
+        whole = prod(shape) == width == shape[-1]
+        return FEATURE if whole and y.type.shape == (*rows, width) else None
+    if shape == (*rows, width):
+        return FULL
+    if shape == (*rows, 1):
+        return ROW
+    number = shape == rows and (not rows or y.type.shape == rows or y.op is RESHAPE)
+    return ROW if number else None
+
+
+def step_of(x: Instruction, domain: Domain) -> tuple[str, list[int], int] | None:
+    """The op, the classes of arguments and that of the result, or None."""
+    kinds = [kind_of(y, x, domain) for y in x.inputs]
+    mine = kind_of(x, x, domain)
+    if (
+        mine is None
+        or None in kinds
+        or (FULL not in (*kinds, mine) and ROW not in kinds)
+    ):
+        return None
+    name: str = x.op.name
+    if x.op is RESHAPE:
+        name = "detach"
+        if mine != ROW or kinds != [ROW]:
+            return None
+    elif x.op in _REDUCING or x.op is _VECVEC:
+        if not _reduces(x) or mine != ROW or FULL not in kinds:
+            return None
+    elif (FULL in kinds or FEATURE in kinds) != (mine == FULL):
+        return None
+    return name, [k for k in kinds if k is not None], mine
+
+
+# --- groups ---------------------------------------------------------------------------
+
+
+def stages(nodes: Iterable[Any], domain: Mapping[Any, Domain]) -> dict[Any, int]:
+    """By stage and domain the instructions are groups: within a stage none waits for
+    another domain, or for what is in none.
+
+    A node is an item, the instructions in it, and what they need.
+    """
+    stage: dict[Any, int] = {}
+    for item, members, needs in nodes:
+        mine, found = domain.get(item), 0
+        for y in needs:
+            if y in stage:
+                found = max(found, stage[y] + (domain.get(y) != mine))
+        for x in members:
+            stage[x] = found
+    return stage
+
+
+def later(
+    nodes: Sequence[Any], domain: Mapping[Any, Domain], stage: dict[Any, int]
+) -> None:
+    """Move what can wait to the stage of those of its domain that use it first."""
+    latest: dict[Any, int] = {}
+    for item, members, needs in reversed(nodes):
+        mine = domain.get(item)
+        if mine is not None and item in latest:
+            stage[item] = max(stage[item], latest[item])
+        for y in needs:
+            if y in stage and y in domain:
+                bound = stage[members[0]] - (domain[y] != mine)
+                latest[y] = min(latest.get(y, bound), bound)
+
+
+def group(
+    instructions: list[Instruction],
+    domain: Domain,
+    kept: Callable[[Instruction], bool],
+) -> Group:
+    """A group of instructions, in order; ``kept``: of which others need the array."""
+    numbers: dict[Instruction, int] = {}
+    mine = set(instructions)
+    inputs: dict[Instruction, Input] = {}
+    for x in instructions:
+        for y in x.inputs:
+            if y not in mine and y not in inputs:
+                kind = kind_of(y, x, domain)
+                assert kind is not None
+                inputs[y] = Input(kind, y.type.dtype.name)
+    numbers = {x: k for k, x in enumerate([*inputs, *instructions])}
+    steps = []
+    for x in instructions:
+        made = step_of(x, domain)
+        assert made is not None
+        args = tuple(numbers[y] for y in x.inputs)
+        steps.append(Step(made[0], args, made[2], x.type.dtype.name))
+    outputs = [x for x in instructions if kept(x)]
+    chain = Chain(
+        tuple(inputs.values()), tuple(steps), tuple(numbers[x] for x in outputs)
+    )
+    return Group(instructions, domain, chain, list(inputs), outputs)

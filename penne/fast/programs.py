@@ -1,0 +1,282 @@
+"""A program made ready: in order, with what is fused, looped and forgotten.
+
+``items``: instructions, groups of elementwise ones, and recursions, in an order in
+which they can run.  This module imports ``adjoint``, ``rewriting``, ``order``,
+``fusing``, ``describing``, ``lowering`` and ``kernels``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from . import kernels, store
+from .adjoint import Adjoint, reachable
+from .collect import Source
+from .describing import described
+from .fusing import Group, Place, domains, group, later, places, stages
+from .kernels import ROW, SCALAR, Apply, Chain, Dot, Loop
+from .lowering import batch_of, cross, lookup
+from .order import Block, blocks
+from .program import LOSS, SEGMENTS, Builder, Instruction
+from .rewriting import (
+    drop_broadcasts,
+    pack_products,
+    resolved,
+    share_lookups,
+    turn_weights,
+    unify,
+)
+from .structure import Shape
+
+CALL, PLACE = 2e-6, 1e-9  # seconds, about: of a call of NumPy, of a place in it
+COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
+LOADING = 0.3  # of kernels that are on disk
+_MADE: dict[Any, Callable[[Instruction], Any]] = {"cross": cross, "lookup": lookup}
+Users = dict[Instruction, list[Instruction]]
+
+
+class Recursion:
+    """Instructions that run level by level.
+
+    ``items``: in the order of one level, fused; ``ascending``: whether earlier levels
+    come first.
+    """
+
+    def __init__(self, block: Block, program: "Program"):
+        self.order = block.instructions
+        self.inside = set(self.order)
+        self.ascending = any(
+            x.op == "take" or (x.op == "scatter" and x.index[2] is SEGMENTS)
+            for x in self.order
+        )
+        nodes = [(x, [x], _needs_in_level(x)) for x in self.order]
+        self.items = _arranged(nodes, program, 1)
+        self.groups = [item for item in self.items if isinstance(item, Group)]
+        fused = {x for g in self.groups for x in g.instructions}
+        self.arrays = [x for x in self.order if x not in fused]
+        self.arrays += [x for g in self.groups for x in g.outputs]
+        self.kernel = described(self, program.places)
+
+
+def _needs_in_level(x: Instruction) -> list[Instruction]:
+    """What must run before x in a level."""
+    if x.op in ("take", "spread"):
+        return []
+    return [y for y in x.inputs if y.op != "scatter"]
+
+
+class Program:
+    """Everything about a computation that does not depend on where rows are.
+
+    ``wanted``: kinds and slots whose arrays are asked for; ``wrt``: numbers of leaves
+    of which the gradients of the first wanted are asked for as well.
+    """
+
+    def __init__(
+        self,
+        shapes: Sequence[Shape],
+        wanted: Sequence[Source],
+        wrt: Sequence[int] | None,
+    ):
+        builder = Builder(shapes)
+        self.shapes = shapes  # keeps alive what a key knows by its id
+        self.spaces = builder.spaces
+        self.outputs = resolved([builder.output(source) for source in wanted])
+        self.gradients: list[Instruction] = []
+        self.reached: list[int] = []
+        if wrt is not None:
+            self._differentiate(
+                {k: builder.leaves[k] for k in wrt if k in builder.leaves}
+            )
+        drop_broadcasts(reachable([*self.outputs, *self.gradients]))
+        self._unify()
+        self.kept = {*self.outputs, *self.gradients}
+        self._arrange()
+        self._collect_indices()
+
+    def _differentiate(self, leaves: dict[int, Instruction]) -> None:
+        pack_products(reachable(self.outputs))
+        share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
+        found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
+        self.reached = [k for k, leaf in leaves.items() if leaf in found]
+        self.gradients = resolved([found[leaves[k]] for k in self.reached])
+        turn_weights(reachable(self.gradients))
+
+    def _unify(self) -> None:
+        """Compute once what is the same, until nothing more is."""
+        before = 0
+        while before != (now := len(reachable([*self.outputs, *self.gradients]))):
+            parts = blocks([*self.outputs, *self.gradients])
+            unify(x for block in parts for x in block.instructions)
+            self.outputs = resolved(self.outputs)
+            self.gradients = resolved(self.gradients)
+            before = now
+
+    def _arrange(self) -> None:
+        """Fuse, and put everything in order."""
+        parts = blocks([*self.outputs, *self.gradients])
+        order = [x for block in parts for x in block.instructions]
+        self.count = len(order)
+        self.users: Users = {}
+        for number, x in enumerate(order):
+            x.number = number
+            for y in x.inputs:
+                self.users.setdefault(y, []).append(x)
+        self.order = order
+        self.places: dict[Instruction, Place] = places(order)
+        self.batches = [_batch(x) for x in order]
+        self.loops = [Recursion(b, self) for b in parts if b.loop]
+        self.recursion = {x: r for r in self.loops for x in r.order}
+        loops = {r.order[0]: r for r in self.loops}
+        nodes = [_node(b, loops) for b in parts]
+        self.items = _arranged(nodes, self, 2)
+        self.dead = self._dead()
+        self.kernels: dict[int, Callable[..., None]] = {}
+        self.described: set[Chain | Loop] = {g.chain for g in self.groups()}
+        self.described |= {r.kernel.loop for r in self.loops if r.kernel is not None}
+        self.price = sum(COMPILING + STEP * _size(k) for k in self.described)
+        self.spent = self.tried = 0.0
+        self.starts = {id(g): _starts(g, self.places) for g in self.groups()}
+
+    def groups(self) -> Iterable[Group]:
+        """All groups, those of recursions too."""
+        for item in self.items:
+            if isinstance(item, Group):
+                yield item
+            elif isinstance(item, Recursion):
+                yield from item.groups
+
+    def _dead(self) -> list[list[int]]:
+        """By item, the arrays that nobody needs after it."""
+        last: dict[Instruction, int] = {}
+        for k, item in enumerate(self.items):
+            for x in _instructions(item):
+                last[x] = k
+                for y in x.inputs:
+                    last[y] = k
+                    if y in self.places:
+                        last[self.places[y].base] = k
+        dead: list[list[int]] = [[] for _ in self.items]
+        for x, k in last.items():
+            if x not in self.kept:
+                dead[k].append(x.number)
+        return dead
+
+    def _collect_indices(self) -> None:
+        self.indices: set[Any] = set()
+        self.cut: set[Any] = set()
+        self.picks: set[Any] = set()
+        for x in self.order:
+            if x.op in ("pick", "place"):
+                self.picks.add(x.index)
+            elif x.op in ("take", "scatter", "spread", "gathered"):
+                found = x.index if x.op == "take" else [x.index]
+                self.indices.update(found)
+                if x in self.recursion:
+                    self.cut.update(found)
+
+    def compile(self) -> None:
+        """Compile all kernels, or load them."""
+        found = {id(g): kernels.bulk(g.chain) for g in self.groups()}
+        for r in self.loops:
+            if r.kernel is not None:
+                found[id(r)] = kernels.loop(r.kernel.loop)
+        self.kernels = found
+
+    def has_run(self, layout: Any) -> None:
+        """Count what an evaluation with NumPy has cost.  Once that is as much as
+        compiling will, kernels are compiled, or sooner, if they can be loaded."""
+        if self.kernels or not self.described or not store.available():
+            return
+        self.spent += self._cost(layout)
+        if self.spent >= self.price:
+            self.compile()
+        elif self.spent >= self.tried + LOADING:
+            self.tried = self.spent
+            if all(map(kernels.is_stored, self.described)):
+                self.compile()
+
+    def _cost(self, layout: Any) -> float:
+        """About how many seconds the groups take with NumPy, by counts alone."""
+        calls = layout.levels * sum(len(r.order) for r in self.loops)
+        places = 0
+        for g in self.groups():
+            rows = layout.lengths.get(g.domain[0], 0) * g.block
+            calls += len(g.instructions)
+            places += len(g.instructions) * rows * g.width
+        return calls * CALL + places * PLACE
+
+
+def _batch(x: Instruction) -> Any:
+    if x.op in _MADE:
+        return _MADE[x.op](x)
+    return None if isinstance(x.op, str) else batch_of(x)
+
+
+def _one_row(loss: Instruction) -> Instruction:
+    """The loss alone, where it is a row of a space."""
+    if loss.space is None:
+        return loss
+    return Instruction("pick", [loss], loss.type, index=LOSS)
+
+
+def _instructions(item: Any) -> list[Instruction]:
+    if isinstance(item, Instruction):
+        return [item]
+    return item.order if isinstance(item, Recursion) else item.instructions  # type: ignore[no-any-return]
+
+
+def _node(block: Block, loops: dict[Instruction, Recursion]) -> "Node":
+    first = block.instructions[0]
+    item = loops[first] if block.loop else first
+    needs = [y for x in block.instructions for y in x.inputs]
+    return item, block.instructions, needs
+
+
+def _size(kernel: Chain | Loop) -> int:
+    """How many steps a kernel has, a product being as much as twenty."""
+    if isinstance(kernel, Chain):
+        return len(kernel.steps)
+    applied = [len(k.chain.steps) for k in kernel.items if isinstance(k, Apply)]
+    return sum(applied) + 20 * any(isinstance(k, Dot) for k in kernel.items)
+
+
+def _starts(g: Group, known: dict[Instruction, Place]) -> Any:
+    """For each array of columns of a group, the first."""
+    arrays = zip((*g.inputs, *g.outputs), g.chain.arrays())
+    wide = [x for x, (kind, _) in arrays if kind not in (ROW, SCALAR)]
+    return np.array([known[x].start if x in known else 0 for x in wide], np.int64)
+
+
+Node = tuple[Any, list[Instruction], list[Instruction]]
+
+
+def _arranged(nodes: Sequence[Node], program: "Program", least: int) -> list[Any]:
+    """Nodes (an item, its instructions, what it needs) in order, and fused where
+    there are at ``least`` so many."""
+    singles = [x for x, members, _ in nodes if isinstance(x, Instruction)]
+    domain = domains(singles)
+    stage = stages(nodes, domain)
+    later(nodes, domain, stage)
+    found: dict[Any, list[Any]] = {}
+    for item, _, _ in sorted(nodes, key=lambda node: stage[node[1][0]]):
+        mine = domain.get(item)
+        key = item if mine is None else (stage[item], mine)
+        found.setdefault(key, []).append(item)
+    return [
+        _fused(items, domain, program)
+        if len(items) >= least and items[0] in domain
+        else items[0]
+        for items in found.values()
+    ]
+
+
+def _fused(items: list[Any], domain: Any, program: "Program") -> Group:
+    mine = set(items)
+
+    def kept(x: Instruction) -> bool:
+        return x in program.kept or not mine.issuperset(program.users.get(x, ()))
+
+    return group(items, domain[items[0]], kept)

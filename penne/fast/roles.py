@@ -1,0 +1,83 @@
+"""Kinds of a recursion told apart by the part that they play in a step.
+
+An undecorated ``step`` makes several nodes of one kind, such as the sums of all gates.
+As one kind they would wait for each other, level by level.  A step that has run N
+times has made the k-th of them N times, always in the same order: so they are kinds of
+N rows each, aligned.  This module imports ``collect``, ``structure`` and ``order``.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..graph import Op, Parameter
+from .collect import Collected, Kind
+from .order import components
+from .structure import LEAF, Structure
+
+LEAST_STEPS = 3
+
+
+def told_apart(graph: Collected, structure: Structure) -> list[Kind] | None:
+    """The kinds with those of recursions divided, or None where there is nothing to
+    divide."""
+    recursions: dict[int, list[int]] = defaultdict(list)
+    needs = [_sources(structure, k) for k in range(len(graph.kinds))]
+    for k, part in enumerate(components(needs)):
+        recursions[part].append(k)
+    divided: dict[int, list[Kind]] = {}
+    for kinds in recursions.values():
+        if len(kinds) > 1:
+            _divide(graph, structure, kinds, divided)
+    if not divided:
+        return None
+    return [x for k, kind in enumerate(graph.kinds) for x in divided.get(k, [kind])]
+
+
+def _sources(structure: Structure, k: int) -> set[int]:
+    columns = structure.shapes[k].columns
+    return {s.kind for c in columns for s in c.sources if s.kind != LEAF}
+
+
+def _divide(
+    graph: Collected,
+    structure: Structure,
+    kinds: list[int],
+    divided: dict[int, list[Kind]],
+) -> None:
+    """Divide the kinds of a recursion by its number of steps: the rows of the kinds
+    with weights, each of which a step has once."""
+    pinned = [structure.counts[k] for k in kinds if _has_weights(structure, k)]
+    steps = min(pinned, default=0)
+    if steps < LEAST_STEPS:
+        return
+    ops = {graph.kinds[k].op for k in kinds}
+    for k in kinds:
+        kind, count = graph.kinds[k], structure.counts[k]
+        each, rest = divmod(count, steps)
+        if kind.wide is None and rest <= each and (each > 1 or rest):
+            parts = list(_parts(kind, each, rest))
+            if all(_is_one_role(part, ops) for part in parts[rest:]):
+                divided[k] = parts
+
+
+def _has_weights(structure: Structure, k: int) -> bool:
+    shared = [c.sources[0] for c in structure.shapes[k].columns if c.shared]
+    leaves = [structure.leaves[s.slot] for s in shared if s.kind == LEAF]
+    return any(isinstance(x, Parameter) for x in leaves)
+
+
+def _parts(kind: Kind, each: int, rest: int) -> Iterator[Kind]:
+    """The nodes before the first whole step, then those of each role."""
+    for k in range(rest):
+        yield _kind(kind, slice(k, k + 1))
+    for k in range(each):
+        yield _kind(kind, slice(rest + k, None, each))
+
+
+def _kind(kind: Kind, rows: slice) -> Kind:
+    return Kind(kind.nodes[rows], [column[rows] for column in kind.arguments])
+
+
+def _is_one_role(kind: Kind, ops: set[Op]) -> bool:
+    """Whether each argument comes from one op of the recursion, or from elsewhere."""
+    return all(len({x.op for x in c} & ops) <= 1 for c in kind.arguments)
