@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+MANY = 1 << 17  # numbers, of which a sparse product is the faster sum
 
 
 class Rows(NamedTuple):
@@ -49,4 +50,13 @@ def sum_rows(indices: Array, rows: Array, length: int) -> tuple[Array, Array]:
     first = np.flatnonzero(np.diff(ordered, prepend=-1))
     if len(first) == 0:
         return ordered, rows
-    return ordered[first], np.add.reduceat(rows[order], first, axis=0)
+    if rows.size < MANY or rows.dtype.char not in "fd":
+        return ordered[first], np.add.reduceat(rows[order], first, axis=0)
+    from scipy.sparse import csr_array  # at first use: it takes a while to import
+
+    ends = np.append(first, len(order))
+    chosen = csr_array(
+        (np.ones(len(order), rows.dtype), order, ends), shape=(len(first), len(rows))
+    )
+    flat = rows.reshape(len(rows), -1)
+    return ordered[first], (chosen @ flat).reshape(len(first), *rows.shape[1:])

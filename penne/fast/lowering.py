@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import OPS
-from ..rows import Rows
+from ..rows import Rows, sum_rows
 from ..signature import signature
 from .program import Instruction
 
@@ -155,7 +155,5 @@ def added(target: Array, rows: Any, values: Array, distinct: bool) -> None:
     if distinct or isinstance(rows, slice):
         target[rows] += values
         return
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=-1))
-    target[ordered[first]] += np.add.reduceat(values[order], first, axis=0)
+    distinct_rows, sums = sum_rows(rows, values, len(target))
+    target[distinct_rows] += sums

@@ -25,6 +25,7 @@ from .rewriting import (
     pack_products,
     resolved,
     share_lookups,
+    take_symbols,
     turn_weights,
     unify,
 )
@@ -98,6 +99,7 @@ class Program:
 
     def _differentiate(self, leaves: dict[int, Instruction]) -> None:
         pack_products(reachable(self.outputs))
+        take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
         found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]

@@ -69,6 +69,16 @@ def _pack(op: object, x: Instruction, products: Sequence[Instruction]) -> None:
         y.params = {"steps": ((start, start + size, 1),)}
 
 
+def take_symbols(order: Iterable[Instruction]) -> None:
+    """Rows that are taken of what is looked up are looked up by symbols taken."""
+    for y in order:
+        (x, *others) = y.inputs or [y]
+        if y.op == "take" and not others and x.op is GATHER and _is_table(x):
+            T, symbols = x.inputs
+            taken = Instruction("take", [symbols], symbols.type, y.space, None, y.index)
+            y.op, y.inputs, y.params, y.index = GATHER, [T, taken], x.params, None
+
+
 def share_lookups(order: Iterable[Instruction], spaces: Iterator[int]) -> None:
     """Products of what is looked up are computed once for each distinct symbol: in a
     space of their own, from which the rows are taken."""
