@@ -24,6 +24,7 @@ ORDER = [
     "rows",
     "ops.axes",
     "ops.elementwise",
+    "ops.transcendental",
     "ops.shape",
     "ops.reduction",
     "ops.linear",

@@ -1,10 +1,12 @@
 """Every primitive operation, one definition each, in bands:
 
-``elementwise`` · ``linear`` (products) · ``reduction`` (over axes) · ``shape``
-(moving and joining) · ``selection`` (indexing).
+``elementwise`` · ``transcendental`` (angles, roots, error function) · ``linear``
+(products) · ``reduction`` (over axes) · ``shape`` (moving and joining) ·
+``selection`` (indexing).
 """
 
 from ..operators import NUMPY
+from . import transcendental
 from .elementwise import (
     absolute,
     add,
@@ -51,8 +53,11 @@ from .shape import (
     stack,
     transpose,
 )
+from .transcendental import *  # noqa: F403  # its __all__ says what is public
 
+_BANDS = (transcendental,)
 __all__ = [
+    *transcendental.__all__,
     "absolute",
     "add",
     "amax",
@@ -124,6 +129,7 @@ _COMPOSED = (
     squeeze,
 )
 NUMPY.update({f.__name__: f for f in _COMPOSED})
+NUMPY.update({name: getattr(band, name) for band in _BANDS for name in band.__all__})
 NUMPY.update(
     sum=asum,
     max=amax,

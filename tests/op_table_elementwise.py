@@ -1,0 +1,32 @@
+"""Rows of the elementwise functions: angles, roots, rounding, activations."""
+
+import numpy as np
+from op_rows import bools_as_floats, elementwise, row
+
+from penne import ops
+
+for function, reference, domain, kinds in [
+    (ops.sin, np.sin, "real", "fib"),
+    (ops.cos, np.cos, "real", "fib"),
+    (ops.tan, np.tan, "unit", "f"),
+    (ops.arcsin, np.arcsin, "unit", "f"),
+    (ops.arccos, np.arccos, "unit", "f"),
+    (ops.arctan, np.arctan, "real", "fib"),
+    (ops.sinh, np.sinh, "real", "fib"),
+    (ops.cosh, np.cosh, "real", "fib"),
+    (ops.arccosh, np.arccosh, "over 1", "fi"),
+    (ops.arctanh, np.arctanh, "unit", "f"),
+    (ops.square, np.square, "real", "fib"),
+    (ops.reciprocal, np.reciprocal, "nonzero", "f"),
+    (ops.cbrt, np.cbrt, "nonzero", "fib"),
+    (ops.exp2, np.exp2, "real", "fib"),
+    (ops.log2, np.log2, "positive", "fib"),
+    (ops.log10, np.log10, "positive", "fib"),
+]:
+    row(function, elementwise(domain), bools_as_floats(reference), kinds=kinds)
+
+for function, reference, domains in [
+    (ops.arctan2, np.arctan2, ("real", "nonzero")),
+    (ops.hypot, np.hypot, ("nonzero", "real")),
+]:
+    row(function, elementwise(*domains), reference, kinds="fi")
