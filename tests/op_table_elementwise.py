@@ -14,6 +14,7 @@ for function, reference, domain, kinds in [
     (ops.arctan, np.arctan, "real", "fib"),
     (ops.sinh, np.sinh, "real", "fib"),
     (ops.cosh, np.cosh, "real", "fib"),
+    (ops.arcsinh, np.arcsinh, "real", "fib"),
     (ops.arccosh, np.arccosh, "over 1", "fi"),
     (ops.arctanh, np.arctanh, "unit", "f"),
     (ops.square, np.square, "real", "fib"),

@@ -29,6 +29,7 @@ __all__ = [
     "arccos",
     "arccosh",
     "arcsin",
+    "arcsinh",
     "arctan",
     "arctan2",
     "arctanh",
@@ -126,6 +127,12 @@ def cosh(x: Array) -> Array:
 def arccosh(x: Array) -> Array:
     """The number of at least 0 whose hyperbolic cosine is x, elementwise."""
     return np.arccosh(x)
+
+
+@op("()->()", gradient=lambda g, y, x: (g / sqrt(x * x + 1),), dtype=floating_dtype)
+def arcsinh(x: Array) -> Array:
+    """The number whose hyperbolic sine is x, elementwise."""
+    return np.arcsinh(x)
 
 
 def arctanh(x: Any) -> Expression:
