@@ -28,6 +28,7 @@ for function, reference, domain, kinds in [
 
 for function, reference, domains in [
     (ops.arctan2, np.arctan2, ("real", "nonzero")),
+    (ops.logaddexp, np.logaddexp, ("real", "real")),
     (ops.hypot, np.hypot, ("nonzero", "real")),
 ]:
     row(function, elementwise(*domains), reference, kinds="fi")

@@ -40,6 +40,7 @@ __all__ = [
     "hypot",
     "log2",
     "log10",
+    "logaddexp",
     "reciprocal",
     "sin",
     "sinh",
@@ -218,3 +219,13 @@ def log10(x: Any) -> Expression:
     array([0., 2.])
     """
     return log(x) / natural_log(10)
+
+
+@op(
+    "(),()->()",
+    gradient=lambda g, y, a, b: (g * exp(a - y), g * exp(b - y)),
+    dtype=floating_dtype,
+)
+def logaddexp(a: Array, b: Array) -> Array:
+    """log(exp(a) + exp(b)) without overflow, elementwise."""
+    return np.logaddexp(a, b)
