@@ -1,6 +1,7 @@
 """Rows of the elementwise functions: angles, roots, rounding, activations."""
 
 import numpy as np
+import scipy.special
 from op_rows import bools_as_floats, elementwise, row
 
 from penne import ops
@@ -20,6 +21,7 @@ for function, reference, domain, kinds in [
     (ops.square, np.square, "real", "fib"),
     (ops.reciprocal, np.reciprocal, "nonzero", "f"),
     (ops.cbrt, np.cbrt, "nonzero", "fib"),
+    (ops.erf, scipy.special.erf, "real", "fib"),
     (ops.exp2, np.exp2, "real", "fib"),
     (ops.log2, np.log2, "positive", "fib"),
     (ops.log10, np.log10, "positive", "fib"),

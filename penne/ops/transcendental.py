@@ -4,7 +4,9 @@ Each is one definition, as in ``elementwise``; what is exact when composed of ot
 is composed.  ``__all__`` says what penne gives away.
 """
 
+from importlib import import_module
 from math import log as natural_log
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ __all__ = [
     "cbrt",
     "cos",
     "cosh",
+    "erf",
     "exp2",
     "hypot",
     "log2",
@@ -229,3 +232,13 @@ def log10(x: Any) -> Expression:
 def logaddexp(a: Array, b: Array) -> Array:
     """log(exp(a) + exp(b)) without overflow, elementwise."""
     return np.logaddexp(a, b)
+
+
+@op(
+    "()->()",
+    gradient=lambda g, y, x: (2 / pi**0.5 * g * exp(-x * x),),
+    dtype=floating_dtype,
+)
+def erf(x: Array) -> Array:
+    """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x (SciPy's)."""
+    return import_module("scipy.special").erf(x)
