@@ -10,7 +10,9 @@ from functools import reduce
 from math import prod
 
 import numpy as np
+import op_table_arrays
 import op_table_elementwise
+import op_table_matrices
 import pytest
 import scipy.special
 from hypothesis import assume
@@ -40,7 +42,7 @@ from penne.graph import OPS
 __all__ = ["LAYOUTS", "TABLE", "every_op", "every_row", "every_smooth_row", "fill"]
 __all__ += ["laid_out", "public_functions"]
 
-BANDS = [op_table_elementwise]
+BANDS = [op_table_arrays, op_table_elementwise, op_table_matrices]
 
 # --- constants ------------------------------------------------------------------------
 

@@ -34,3 +34,18 @@ for function, reference, domains in [
     (ops.hypot, np.hypot, ("nonzero", "real")),
 ]:
     row(function, elementwise(*domains), reference, kinds="fi")
+
+for function, reference in [
+    (ops.floor, np.floor),
+    (ops.ceil, np.ceil),
+    (ops.trunc, np.trunc),
+    (ops.rint, np.rint),
+]:
+    row(function, elementwise("real"), reference, kinds="fi", smooth=False)
+
+for function, reference in [
+    (ops.floor_divide, np.floor_divide),
+    (ops.remainder, np.remainder),
+]:
+    calls = elementwise("real", "nonzero")
+    row(function, calls, reference, kinds="fi", smooth=reference is np.remainder)

@@ -1,12 +1,25 @@
 """Every primitive operation, one definition each, in bands:
 
-``elementwise`` · ``transcendental`` (angles, roots, error function) · ``linear``
-(products) · ``reduction`` (over axes) · ``shape`` (moving and joining) ·
-``selection`` (indexing).
+``elementwise`` · ``transcendental`` (angles, roots, error function) · ``rounding`` ·
+``linear`` (products) · ``contraction`` (einsum) · ``linalg`` (equations, factors) ·
+``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
+``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection``
+(indexing).
 """
 
 from ..operators import NUMPY
-from . import transcendental
+from . import (
+    arrangement,
+    contraction,
+    diagonals,
+    linalg,
+    rounding,
+    sorting,
+    transcendental,
+)
+from .arrangement import *  # noqa: F403  # its __all__ says what is public
+from .contraction import *  # noqa: F403  # as above
+from .diagonals import *  # noqa: F403  # as above
 from .elementwise import (
     absolute,
     add,
@@ -41,8 +54,10 @@ from .elementwise import (
     tanh,
     where,
 )
+from .linalg import *  # noqa: F403  # as above
 from .linear import dot, matmul, outer, vecdot
 from .reduction import amax, amin, argmax, asum, logsumexp, mean, var
+from .rounding import *  # noqa: F403  # as above
 from .selection import getitem, one_hot, setitem, take, take_along_axis
 from .shape import (
     broadcast_to,
@@ -53,10 +68,25 @@ from .shape import (
     stack,
     transpose,
 )
-from .transcendental import *  # noqa: F403  # its __all__ says what is public
+from .sorting import *  # noqa: F403  # as above
+from .transcendental import *  # noqa: F403  # as above
 
-_BANDS = (transcendental,)
+_BANDS = (
+    arrangement,
+    contraction,
+    diagonals,
+    linalg,
+    rounding,
+    sorting,
+    transcendental,
+)
 __all__ = [
+    *arrangement.__all__,
+    *contraction.__all__,
+    *diagonals.__all__,
+    *linalg.__all__,
+    *rounding.__all__,
+    *sorting.__all__,
     *transcendental.__all__,
     "absolute",
     "add",
@@ -135,6 +165,9 @@ NUMPY.update(
     max=amax,
     min=amin,
     abs=absolute,
+    inv=linalg.inverse,
+    outer=contraction.flat_outer,
+    round=rounding.rounded,
     true_divide=divide,
     concat=concatenate,
     shape=lambda x: x.shape,

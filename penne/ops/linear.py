@@ -96,7 +96,7 @@ def crossprod(A: Array, B: Array) -> Array:
     return np.swapaxes(A, -1, -2) @ B
 
 
-_PRODUCTS = {(1, 1): vecvec, (1, 2): vecmat, (2, 1): matvec, (2, 2): matmat}
+PRODUCTS = {(1, 1): vecvec, (1, 2): vecmat, (2, 1): matvec, (2, 2): matmat}
 
 
 def dot(x: Any, y: Any) -> Expression:
@@ -111,7 +111,7 @@ def dot(x: Any, y: Any) -> Expression:
     array([7., 2.])
     """
     x, y = constant(x), constant(y)
-    product = _PRODUCTS.get((len(x.type.shape), len(y.type.shape)))
+    product = PRODUCTS.get((len(x.type.shape), len(y.type.shape)))
     if product is not None:
         return product(x, y)
     if not x.ndim or not y.ndim:

@@ -4,6 +4,7 @@
 the end, so that leading axes may be added.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,15 @@ def _expanded(x: Expression, axis: Any, keepdims: bool) -> Expression:
     return x if keepdims or axis == () else expand_dims(x, axis)
 
 
-def _sum_dtype(dtypes: list[Any], params: Any) -> Any:
+def sum_dtype(dtypes: list[Any], params: Any) -> Any:
+    """The dtype rule of sums and products: small integers make larger ones."""
     return np.add.reduce(np.empty(0, dtypes[0])).dtype
 
 
 @op(
     reduced,
     gradient=lambda g, y, x, axis, keepdims: (_expanded(g, axis, keepdims),),
-    dtype=_sum_dtype,
+    dtype=sum_dtype,
     normalize=_all_axes,
 )
 def asum(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -132,13 +134,19 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
     array([4., 4.])
     """
     x = constant(x)
-    axes = negative_axes("mean", axis, x.ndim)
-    count = int(np.prod([x.shape[k] for k in axes]))
-    return asum(x, axis=axes, keepdims=keepdims) / count
+    count = _count("mean", x, axis)
+    return asum(x, axis=axis, keepdims=keepdims) / count
 
 
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
-    """The variance along ``axis``: the mean squared distance from the mean (ddof 0).
+def _count(name: str, x: Expression, axis: Any) -> int:
+    return prod(x.shape[k] for k in negative_axes(name, axis, x.ndim))
+
+
+def var(
+    x: Any, axis: Any = None, keepdims: bool = False, *, ddof: float = 0
+) -> Expression:
+    """The variance along ``axis``: the mean squared distance from the mean; ``ddof`` is
+    taken off the number that the sum is divided by.
 
     >>> from penne import compute_value
     >>> compute_value(var([1.0, 5.0]))
@@ -146,4 +154,5 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
     """
     x = constant(x)
     away = x - mean(x, axis, keepdims=True)
-    return mean(away * away, axis, keepdims)
+    count = _count("var", x, axis) - ddof
+    return asum(away * away, axis=axis, keepdims=keepdims) / count

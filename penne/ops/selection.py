@@ -224,7 +224,7 @@ def getitem(x: Any, index: Any) -> Expression:
             steps.append(_canonical(item, x.shape[axis]))
         elif item is not None:
             steps.append((0, x.shape[axis], 1))
-            arrays[axis] = _checked_array("getitem", item, x.shape[axis])
+            arrays[axis] = checked_array("getitem", item, x.shape[axis])
     if any(step != (0, n, 1) for step, n in zip(steps, x.shape)):
         x = slice_axes(x, steps=tuple(steps))
     return _gathered(x, arrays, kept)
@@ -278,8 +278,12 @@ def _canonical(item: slice, size: int) -> Step:
     return start, (None if stop < 0 else stop), step
 
 
-def _checked_array(name: str, item: Any, size: int) -> Expression:
-    """An int or integer array, in range where its values are known."""
+def checked_array(
+    name: str, item: Any, size: int, least: int | None = None
+) -> Expression:
+    """An int or integer array, from ``least`` (by default -size) to below ``size``
+    where its values are known."""
+    least = -size if least is None else least
     empty = isinstance(item, list) and not item
     index = constant(np.empty(0, np.intp) if empty else item)
     if index.dtype.kind not in "iu":
@@ -288,9 +292,9 @@ def _checked_array(name: str, item: Any, size: int) -> Expression:
             f"ints or bools, got {index.dtype}"
         )
     if isinstance(index, Constant) and index.size:
-        _check_range(name, int(index.value.min()), size)
-        _check_range(name, int(index.value.max()), size)
-    note_limits(index, -size, size)
+        _check_range(name, int(index.value.min()), size, least)
+        _check_range(name, int(index.value.max()), size, least)
+    note_limits(index, least, size)
     return index
 
 
@@ -302,8 +306,8 @@ def note_limits(index: Expression, low: int, high: int) -> bool:
     return limits is not None
 
 
-def _check_range(name: str, index: int, size: int) -> None:
-    if not -size <= index < size:
+def _check_range(name: str, index: int, size: int, least: int | None = None) -> None:
+    if not (-size if least is None else least) <= index < size:
         raise IndexError(f"{name}: index {index} is out of range, the axis has {size}")
 
 
@@ -371,7 +375,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Expression:
     if axis is None:
         return take(reshape(x, (-1,)), indices, 0)
     axis = negative_axis("take", axis, x.ndim)
-    indices = _checked_array("take", indices, x.shape[axis])
+    indices = checked_array("take", indices, x.shape[axis])
     return gather(x, indices, rank=indices.ndim, after=-1 - axis)
 
 
@@ -385,7 +389,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expression:
     """
     x = constant(x)
     axis = negative_axis("take_along_axis", axis, x.ndim)
-    indices = _checked_array("take_along_axis", indices, x.shape[axis])
+    indices = checked_array("take_along_axis", indices, x.shape[axis])
     if indices.ndim != x.ndim:
         seen = f"got {x.shape} and {indices.shape}"
         raise ValueError(f"take_along_axis: arguments differ in their axes, {seen}")
@@ -407,8 +411,6 @@ def one_hot(index: Any, size: int) -> Expression:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    index = _checked_array("one_hot", index, size)
-    if isinstance(index, Constant) and index.size and index.value.min() < 0:
-        raise IndexError(f"one_hot: an index is negative, got {index.value.min()}")
+    index = checked_array("one_hot", index, size, least=0)
     hot = equal(expand_dims(index, -1), constant(np.arange(size)))
     return astype(hot, dtype=current_dtype())
