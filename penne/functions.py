@@ -14,12 +14,17 @@ from .ops import (
     asum,
     clip,
     equal,
+    erf,
     exp,
+    expm1,
+    greater,
     log,
     logsumexp,
     mean,
+    minimum,
     multiply,
     rectify,
+    sigmoid,
     softplus,
     sqrt,
     subtract,
@@ -33,12 +38,15 @@ __all__ = [
     "binary_crossentropy_with_logits",
     "crossentropy",
     "distance2",
+    "elu",
     "full",
+    "gelu",
     "hardtanh",
     "layer_norm",
     "logsoftmax",
     "ones",
     "relu",
+    "silu",
     "softmax",
     "zeros",
 ]
@@ -69,6 +77,38 @@ def hardtanh(x: Any) -> Expression:
     array([-1. ,  0.5])
     """
     return clip(x, -1.0, 1.0)
+
+
+def silu(x: Any) -> Expression:
+    """x * sigmoid(x), elementwise (swish).
+
+    >>> from penne import compute_value
+    >>> compute_value(silu([0.0, 100.0]))
+    array([  0., 100.])
+    """
+    return multiply(x, sigmoid(x))
+
+
+def gelu(x: Any) -> Expression:
+    """x * (1 + erf(x / sqrt(2))) / 2, elementwise: x times the probability that a
+    standard normal number is smaller.  Hendrycks and Gimpel 2016, equation 1.
+
+    >>> from penne import compute_value
+    >>> compute_value(gelu([0.0, 1.0])).round(4)
+    array([0.    , 0.8413])
+    """
+    return multiply(x, 0.5 + 0.5 * erf(multiply(x, 0.5**0.5)))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Expression:
+    """x where it is positive, else alpha * (exp(x) - 1), elementwise.  Clevert,
+    Unterthiner and Hochreiter 2015, equation 15.
+
+    >>> from penne import compute_value
+    >>> compute_value(elu([-1.0, 2.0])).round(4)
+    array([-0.6321,  2.    ])
+    """
+    return where(greater(x, 0), x, alpha * expm1(minimum(x, 0)))
 
 
 def logsoftmax(x: Any, axis: int = -1) -> Expression:

@@ -48,6 +48,21 @@ class Operators:
     def __rtruediv__(self, other: Any) -> Any:
         return NUMPY["divide"](other, self)
 
+    def __mod__(self, other: Any) -> Any:
+        return NUMPY["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return NUMPY["remainder"](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return NUMPY["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return NUMPY["floor_divide"](other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
     def __pow__(self, other: Any) -> Any:
         return NUMPY["power"](self, other)
 
@@ -122,9 +137,8 @@ class Operators:
         return found(*args)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kw: Any) -> Any:
-        found = NUMPY.get(function.__name__)
+        name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+        found = NUMPY.get(name) or NUMPY.get(name.removeprefix("linalg."))
         if found is None:
-            raise TypeError(
-                f"numpy.{function.__name__}: no such operation on expressions"
-            )
+            raise TypeError(f"numpy.{name}: no such operation on expressions")
         return found(*args, **kw)

@@ -13,6 +13,7 @@ import numpy as np
 import op_table_arrays
 import op_table_elementwise
 import op_table_matrices
+import op_table_numpy
 import pytest
 import scipy.special
 from hypothesis import assume
@@ -38,11 +39,12 @@ from op_rows import (
 
 from penne import functions, ops
 from penne.graph import OPS
+from penne.operators import NUMPY
 
 __all__ = ["LAYOUTS", "TABLE", "every_op", "every_row", "every_smooth_row", "fill"]
 __all__ += ["laid_out", "public_functions"]
 
-BANDS = [op_table_arrays, op_table_elementwise, op_table_matrices]
+BANDS = [op_table_arrays, op_table_elementwise, op_table_matrices, op_table_numpy]
 
 # --- constants ------------------------------------------------------------------------
 
@@ -529,7 +531,9 @@ def public_functions():
         for name, f in vars(functions).items()
         if callable(f) and f.__module__ == functions.__name__ and name[0] != "_"
     ]
-    return [*OPS.values(), *(getattr(ops, name) for name in ops.__all__), *composed]
+    named = [f for f in NUMPY.values() if "lambda" not in f.__name__]
+    public = [getattr(ops, name) for name in ops.__all__]
+    return [*OPS.values(), *public, *composed, *named]
 
 
 def _each(rows):

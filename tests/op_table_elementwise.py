@@ -4,7 +4,7 @@ import numpy as np
 import scipy.special
 from op_rows import bools_as_floats, elementwise, row
 
-from penne import ops
+from penne import functions, ops
 
 for function, reference, domain, kinds in [
     (ops.sin, np.sin, "real", "fib"),
@@ -49,3 +49,13 @@ for function, reference in [
 ]:
     calls = elementwise("real", "nonzero")
     row(function, calls, reference, kinds="fi", smooth=reference is np.remainder)
+
+
+# --- activations ----------------------------------------------------------------------
+
+for function, reference in [
+    (functions.silu, lambda x: x * scipy.special.expit(x)),
+    (functions.gelu, lambda x: x * scipy.special.ndtr(x)),
+    (functions.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+]:
+    row(function, elementwise("real"), reference, kinds="f")

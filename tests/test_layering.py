@@ -35,6 +35,8 @@ ORDER = [
     "ops.contraction",
     "ops.sorting",
     "ops.linalg",
+    "ops.numpy_names",
+    "ops.numpy_shapes",
     "ops",
     "differentiate",
     "faults",

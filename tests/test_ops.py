@@ -59,6 +59,26 @@ def test_equals_numpy(row, data, seed):
         assert (y, np.shape(value), np.asarray(value).dtype) == (y, y.shape, y.dtype)
 
 
+DISPATCHED = [
+    row
+    for row in TABLE.values()
+    if isinstance(row.reference, np.ufunc) or hasattr(row.reference, "_implementation")
+]
+
+
+@pytest.mark.parametrize("row", DISPATCHED, ids=lambda row: row.name)
+@settings(max_examples=3)
+@given(data=st.data(), seed=seeds)
+def test_numpys_own(row, data, seed):
+    """NumPy's own function, called on expressions, is penne's of the same name."""
+    arguments, params = data.draw(row.calls)
+    arrays = fill(arguments, np.random.default_rng(seed))
+    if not arrays or row.apply is not row.function:
+        return
+    found = row.reference(*map(constant, arrays), **params)
+    assert_equal(compute_value(found), row.reference(*arrays, **params))
+
+
 def padded(array, ndim, core):
     """``array`` with axes of length 1 before it, so that ``ndim`` lead its core."""
     split = array.ndim - core

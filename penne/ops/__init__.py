@@ -4,7 +4,7 @@
 ``linear`` (products) · ``contraction`` (einsum) · ``linalg`` (equations, factors) ·
 ``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
 ``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection``
-(indexing).
+(indexing).  ``numpy_names`` and ``numpy_shapes`` are only for ``np.name(x)``.
 """
 
 from ..operators import NUMPY
@@ -13,6 +13,8 @@ from . import (
     contraction,
     diagonals,
     linalg,
+    numpy_names,
+    numpy_shapes,
     rounding,
     sorting,
     transcendental,
@@ -159,6 +161,7 @@ _COMPOSED = (
     squeeze,
 )
 NUMPY.update({f.__name__: f for f in _COMPOSED})
+NUMPY.update({**numpy_shapes.NAMES, **numpy_names.NAMES})
 NUMPY.update({name: getattr(band, name) for band in _BANDS for name in band.__all__})
 NUMPY.update(
     sum=asum,
@@ -167,7 +170,6 @@ NUMPY.update(
     abs=absolute,
     inv=linalg.inverse,
     outer=contraction.flat_outer,
-    round=rounding.rounded,
     true_divide=divide,
     concat=concatenate,
     shape=lambda x: x.shape,

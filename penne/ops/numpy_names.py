@@ -1,0 +1,299 @@
+"""More of NumPy's functions of numbers, for ``np.name(x)`` on expressions: composed of
+ops, and without a name of penne's own.
+
+``NAMES`` maps NumPy's names to them.  Names and meanings are NumPy's; see its
+documentation.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from math import log, pi
+from typing import Any
+
+import numpy as np
+
+from ..graph import Expression, constant
+from .arrangement import moveaxis, pad, ravel, sliced, swapaxes
+from .axes import negative_axis
+from .contraction import inner
+from .diagonals import diagonal, trace
+from .elementwise import (
+    absolute,
+    astype,
+    equal,
+    greater,
+    less,
+    logical_not,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    where,
+)
+from .linalg import inverse, norm
+from .linear import matmul
+from .reduction import amax, amin, argmax, asum, mean
+from .rounding import rounded, trunc
+from .shape import broadcast_to, reshape
+from .sorting import argsort, cumprod, cumsum, quantile, sort
+from .transcendental import logaddexp, sin
+
+__all__ = ["NAMES"]
+
+
+# --- elementwise ----------------------------------------------------------------------
+
+
+def same(x: Any) -> Expression:
+    """x itself: of real numbers the real part and the conjugate."""
+    return constant(x)
+
+
+def degrees(x: Any) -> Expression:
+    """180 / pi * x."""
+    return multiply(x, 180 / pi)
+
+
+def radians(x: Any) -> Expression:
+    """pi / 180 * x."""
+    return multiply(x, pi / 180)
+
+
+def float_power(x: Any, p: Any) -> Expression:
+    """x ** p, of integers too a floating one."""
+    x = constant(x)
+    return power(x if x.floating else astype(x, dtype=float), p)
+
+
+def logaddexp2(a: Any, b: Any) -> Expression:
+    """log2(2**a + 2**b)."""
+    return logaddexp(multiply(a, log(2)), multiply(b, log(2))) / log(2)
+
+
+def sinc(x: Any) -> Expression:
+    """sin(pi x) / (pi x), and 1 at 0."""
+    x = multiply(x, pi)
+    zero = equal(x, 0)
+    safe = where(zero, 1.0, x)
+    return where(zero, 1.0 - x * x / 6, sin(safe) / safe)
+
+
+def fmax(a: Any, b: Any) -> Expression:
+    """The larger; of a number and NaN the number."""
+    return maximum(where(isnan(a), b, a), where(isnan(b), a, b))
+
+
+def fmin(a: Any, b: Any) -> Expression:
+    """The smaller; of a number and NaN the number."""
+    return minimum(where(isnan(a), b, a), where(isnan(b), a, b))
+
+
+def nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Expression:
+    """x with numbers for NaN and the infinities."""
+    x = constant(x)
+    if not x.floating:
+        return x
+    most = float(np.finfo(x.dtype).max)
+    x = where(isnan(x), nan, x)
+    x = where(isposinf(x), most if posinf is None else posinf, x)
+    return where(isneginf(x), -most if neginf is None else neginf, x)
+
+
+def isnan(x: Any) -> Expression:
+    """Whether x is NaN; constant to gradients."""
+    x = constant(x)
+    return not_equal(x, x)
+
+
+def isinf(x: Any) -> Expression:
+    """Whether x is infinite; constant to gradients."""
+    return equal(absolute(x), np.inf)
+
+
+def isposinf(x: Any) -> Expression:
+    """Whether x is infinity; constant to gradients."""
+    return equal(x, np.inf)
+
+
+def isneginf(x: Any) -> Expression:
+    """Whether x is minus infinity; constant to gradients."""
+    return equal(x, -np.inf)
+
+
+def isfinite(x: Any) -> Expression:
+    """Whether x is neither infinite nor NaN; constant to gradients."""
+    return less(absolute(x), np.inf)
+
+
+def logical_xor(a: Any, b: Any) -> Expression:
+    """Whether one of two holds; constant to gradients."""
+    return not_equal(logical_not(a), logical_not(b))
+
+
+def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Any:
+    """The choice of the first condition that holds."""
+    pairs = list(zip(conditions, choices))
+    return reduce(lambda y, pair: where(*pair, y), reversed(pairs), default)
+
+
+# --- along axes -----------------------------------------------------------------------
+
+
+def argmin(x: Any, axis: int | None = None) -> Expression:
+    """Where the smallest stands, the first in a tie; constant to gradients."""
+    x = constant(x)
+    return argmax(logical_not(x) if x.dtype.kind == "b" else negative(x), axis)
+
+
+def all_true(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """Whether all hold along an axis; constant to gradients."""
+    return equal(asum(logical_not(x), axis=axis, keepdims=keepdims), 0)
+
+
+def any_true(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """Whether one holds along an axis; constant to gradients."""
+    return greater(count_nonzero(x, axis, keepdims), 0)
+
+
+def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """How many are not 0 along an axis; constant to gradients."""
+    return asum(not_equal(x, 0), axis=axis, keepdims=keepdims)
+
+
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """The largest less the smallest."""
+    return amax(x, axis=axis, keepdims=keepdims) - amin(x, axis=axis, keepdims=keepdims)
+
+
+def average(x: Any, axis: Any = None, weights: Any = None) -> Expression:
+    """The mean, or that by ``weights`` of the shape of x or of its one axis."""
+    x = constant(x)
+    if weights is None:
+        return mean(x, axis)
+    w = constant(weights)
+    if w.shape != x.shape:
+        w = moveaxis(broadcast_to(w, swapaxes(x, axis, -1).shape), -1, axis)
+    return asum(x * w, axis=axis) / asum(w, axis=axis)
+
+
+def percentile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Expression:
+    """``quantile`` of hundredths."""
+    q = [part / 100 for part in q] if np.ndim(q) else q / 100
+    return quantile(x, q, axis, keepdims)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Expression:
+    """Each element less the one before it along an axis, n times."""
+    x = constant(x)
+    axis = negative_axis("diff", axis, x.ndim)
+    for _ in range(n):
+        x = sliced(x, axis, slice(1, None)) - sliced(x, axis, slice(None, -1))
+    return x
+
+
+def partition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
+    """x sorted, which is partitioned at any place."""
+    return sort(x, axis)
+
+
+def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
+    """``argsort``; constant to gradients."""
+    return argsort(x, axis)
+
+
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Expression:
+    """The integral by the trapezoidal rule along an axis."""
+    y = constant(y)
+    axis = negative_axis("trapezoid", axis, y.ndim)
+    step = dx if x is None else diff(x, axis=max(axis, -constant(x).ndim))
+    if x is not None and constant(x).ndim == 1:
+        step = reshape(step, shape=(-1,) + (1,) * (-1 - axis))
+    pairs = sliced(y, axis, slice(1, None)) + sliced(y, axis, slice(None, -1))
+    return asum(pairs * step, axis=axis) / 2
+
+
+def cumulative_sum(
+    x: Any, axis: int | None = None, include_initial: bool = False
+) -> Expression:
+    """``cumsum``, from 0 on if asked for."""
+    y = cumsum(x, axis if axis is not None or constant(x).ndim != 1 else 0)
+    widths = [(0, 0)] * y.ndim
+    widths[axis or 0] = (int(include_initial), 0)
+    return pad(y, widths)
+
+
+def cumulative_prod(x: Any, axis: int | None = None) -> Expression:
+    """``cumprod``."""
+    return cumprod(x, axis)
+
+
+# --- matrices -------------------------------------------------------------------------
+
+
+def vdot(x: Any, y: Any) -> Expression:
+    """The sum of products of all elements."""
+    return inner(ravel(x), ravel(y))
+
+
+def matrix_power(A: Any, n: int) -> Expression:
+    """A @ A @ ..., n times; of the inverse where n is negative."""
+    A = inverse(A) if n < 0 else constant(A)
+    if n == 0:
+        return broadcast_to(np.eye(A.shape[-1], dtype=A.dtype), A.shape)
+    return reduce(matmul, [A] * abs(n))
+
+
+def multi_dot(arrays: Sequence[Any]) -> Expression:
+    """The product of several matrices, from left to right."""
+    return reduce(matmul, arrays)
+
+
+def linalg_trace(x: Any, offset: int = 0) -> Expression:
+    """The trace over the last two axes."""
+    return trace(x, offset, -2, -1)
+
+
+def linalg_diagonal(x: Any, offset: int = 0) -> Expression:
+    """The diagonal of the last two axes."""
+    return diagonal(x, offset, -2, -1)
+
+
+def vector_norm(
+    x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2
+) -> Expression:
+    """The norm of all elements as a vector, or along one axis."""
+    if axis is not None:
+        return norm(x, ord, axis, keepdims)
+    y = norm(ravel(x), ord, 0)
+    return reshape(y, shape=(1,) * constant(x).ndim) if keepdims else y
+
+
+def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Expression:
+    """The norm of the last two axes."""
+    return norm(x, ord, (-2, -1), keepdims)
+
+
+NAMES: dict[str, Callable[..., Any]] = {
+    **{n: f for n, f in globals().items() if getattr(f, "__module__", "") == __name__},
+    "all": all_true,
+    "any": any_true,
+    "around": rounded,
+    "conjugate": same,
+    "copy": same,
+    "deg2rad": radians,
+    "fabs": absolute,
+    "fix": trunc,
+    "linalg.diagonal": linalg_diagonal,
+    "linalg.matrix_norm": matrix_norm,
+    "linalg.trace": linalg_trace,
+    "linalg.vector_norm": vector_norm,
+    "positive": same,
+    "rad2deg": degrees,
+    "real": same,
+    "real_if_close": same,
+    "round": rounded,
+}
