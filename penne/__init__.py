@@ -16,14 +16,13 @@ from .graph import (
     Expression,
     Parameter,
     constant,
+    op,
     parameter,
-)
-from .graph import (
-    op as op,
 )
 from .layers import Dropout, Layer, LayerNorm
 from .modules import Module
 from .ops import *  # noqa: F403  # ops.__all__ says what is public
+from .ops import numerical
 from .optimize import SGD, Adagrad, Adam, StochasticGradientDescent
 from .randomness import fixed_masks, training
 from .recurrent import (
@@ -57,12 +56,14 @@ __all__ = [  # by theme, not by alphabet
     "Constant",
     "Parameter",
     "constant",
+    "op",
     "parameter",
     "compute_value",
     "compute_values",
     "compute_gradients",
     "check_gradients",
     "gradient",
+    "numerical",
     "Module",
     "Layer",
     "LayerNorm",

@@ -65,6 +65,17 @@ def first_dtype(dtypes: list[np.dtype[Any]], params: Any) -> np.dtype[Any]:
     return dtypes[0]
 
 
+def dtype_rule(given: Any) -> Rule:
+    """The rule that ``dtype=`` of an op stands for: ``float`` is that of exp and kin,
+    another dtype is always that one."""
+    if given is float:
+        return floating_dtype
+    if isinstance(given, (type, str, np.dtype)):
+        return lambda dtypes, params: np.dtype(given)
+    rule: Rule = given
+    return rule
+
+
 def common_dtype(
     operands: Sequence[Any], floating: bool = False
 ) -> tuple[np.dtype[Any], bool]:

@@ -6,7 +6,7 @@ forward function on arrays with a shape signature and a gradient rule on express
 ``@op`` makes one from a plain NumPy function and enters it into ``OPS``.
 
 Leaves are ``Constant`` and ``Parameter``.  This module imports ``signature``,
-``dtypes``, ``operators`` and ``settings``.
+``leading``, ``dtypes``, ``operators`` and ``settings``.
 """
 
 import inspect
@@ -30,7 +30,8 @@ from .dtypes import (
     promoted_dtype,
     strays,
 )
-from .operators import NUMPY, Operators
+from .leading import prepared
+from .operators import OPS, Operators, enter
 from .settings import Cache, current_dtype
 from .signature import Shape, signature
 
@@ -241,8 +242,6 @@ _type = attrgetter("type")
 
 # --- ops ------------------------------------------------------------------------------
 
-OPS: "dict[str, Op]" = {}
-
 
 class Op:
     """A primitive: ``forward`` on arrays, ``signature`` on shapes, ``gradient``.
@@ -373,19 +372,42 @@ def _static(value: Any) -> Any:
 
 
 def op(signature: str | Callable[..., str], **rules: Any) -> Callable[..., Op]:
-    """Make an op of the decorated function of arrays and enter it into ``OPS``.
+    """Make an op of the decorated function of arrays.
 
-    ``signature``: core axes, as text or as a function of shapes and params giving
-    it.  ``gradient(g, y, *args, **params)``: an expression or None per argument.
-    ``dtype(dtypes, params)``: the result's.  ``meet``: the slice of the arguments
-    that are brought to one dtype.  ``normalize(name, shapes, params)``: params as
-    forward wants them.  ``total(terms)``: one expression for a sum of applications.
-    ``batch=False``: forward does not obey the law of leading axes.
+    The function works on the last axes of its arguments, those that ``signature``
+    names, and must broadcast over any before them, as NumPy's own functions do: then
+    the op takes batches, and many of its nodes can run as one.  Where it cannot, as
+    around code that knows one sample at a time, say ``batch=False``: it is then
+    called once for each sample.  Its keywords are static params.
+
+    ``gradient(g, y, *args, **params)``: for each argument an expression, what g, the
+    gradient of the result y, means for it, or None; broadcasting is undone for you.
+    ``gradient=penne.numerical`` is central differences, a stop-gap.  Without it the op
+    is constant to gradients: to ask for one through it is a ValueError.
+
+    >>> import numpy as np
+    >>> from penne import compute_gradients, compute_value, parameter
+    >>> @op("(n)->(n)", gradient=lambda g, y, x: (g[..., ::-1],))
+    ... def backwards(x):
+    ...     return x[..., ::-1]
+    >>> x = parameter([1.0, 2.0])
+    >>> compute_value(backwards([[1.0, 2.0], [3.0, 4.0]]))
+    array([[2., 1.],
+           [4., 3.]])
+    >>> compute_gradients(backwards(x) @ [3.0, 4.0])[x]
+    array([4., 3.], dtype=float32)
+
+    For the rest: ``signature`` is a text, or a function of shapes and params that
+    gives it.  ``dtype``: the result's, if it is not that of arithmetic: ``float``
+    (integers are cast before), another dtype, or a function of dtypes and params.
+    ``meet``: the slice of the arguments that are brought to one dtype.
+    ``normalize(name, shapes, params)``: params as forward wants them.
+    ``total(terms)``: one expression for a sum of applications.
     """
 
     def make(forward: Callable[..., Any]) -> Op:
-        made = Op(forward, signature, **rules)
-        OPS[made.name] = NUMPY[made.name] = made
+        made = Op(prepared(forward, signature, rules), signature, **rules)
+        enter(made)
         return made
 
     return make

@@ -1,7 +1,8 @@
 """What Python's and NumPy's operators mean on expressions.
 
-``NUMPY`` maps NumPy's names to functions on expressions; ops and functions enter
-themselves.  What cannot be meant raises a TypeError that says what to write instead.
+``NUMPY`` maps NumPy's names to functions on expressions, ``OPS`` names to ops; ops and
+functions enter themselves.  What cannot be meant raises a TypeError that says what
+to write instead.
 This module imports nothing of penne.
 """
 
@@ -10,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
+OPS: dict[str, Any] = {}
 NUMPY: dict[str, Callable[..., Any]] = {}
+
+
+def enter(op: Any) -> None:
+    """Enter an op under its name; a user's own displaces none of penne's."""
+    home = __name__.partition(".")[0] + "."
+    before = str(getattr(NUMPY.get(op.name), "__module__", ""))
+    if str(op.__module__).startswith(home) or not before.startswith(home):
+        OPS[op.name] = NUMPY[op.name] = op
 
 
 class Operators:

@@ -7,10 +7,22 @@ import pkgutil
 import pytest
 
 import penne
+from penne.operators import NUMPY, OPS
 
 MODULES = [info.name for info in pkgutil.walk_packages(penne.__path__, prefix="penne.")]
 
 
+@pytest.fixture
+def registries():
+    """What an example enters into the registries is taken out again."""
+    before = dict(OPS), dict(NUMPY)
+    yield
+    for registry, contents in zip((OPS, NUMPY), before):
+        registry.clear()
+        registry.update(contents)
+
+
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     """The doctests of a module pass."""

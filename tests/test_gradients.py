@@ -16,7 +16,8 @@ from penne import (
     gradient,
     parameter,
 )
-from penne.graph import NUMPY, OPS, Parameter, topological
+from penne.graph import OPS, Parameter, topological
+from penne.operators import NUMPY
 
 seeds = st.integers(0, 2**32 - 1)
 

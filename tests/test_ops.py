@@ -16,7 +16,8 @@ from op_table import (
 
 import penne
 from penne.compute import compute_value, compute_values
-from penne.graph import NUMPY, OPS, constant
+from penne.graph import OPS, constant
+from penne.operators import NUMPY
 from penne.signature import broadcast_shapes, signature
 
 seeds = st.integers(0, 2**32 - 1)

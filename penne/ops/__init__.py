@@ -4,7 +4,8 @@
 ``linear`` (products) · ``contraction`` (einsum) · ``linalg`` (equations, factors) ·
 ``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
 ``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection``
-(indexing).  ``numpy_names`` and ``numpy_shapes`` are only for ``np.name(x)``.
+(indexing).  ``numpy_names`` and ``numpy_shapes`` are only for ``np.name(x)``,
+``opaque`` is for ops without a rule for their gradient.
 """
 
 from ..operators import NUMPY
@@ -58,6 +59,7 @@ from .elementwise import (
 )
 from .linalg import *  # noqa: F403  # as above
 from .linear import dot, matmul, outer, vecdot
+from .opaque import numerical as numerical
 from .reduction import amax, amin, argmax, asum, logsumexp, mean, var
 from .rounding import *  # noqa: F403  # as above
 from .selection import getitem, one_hot, setitem, take, take_along_axis

@@ -1,0 +1,63 @@
+"""Leading axes for code that knows none: it is called once for each of them.
+
+This module imports ``signature`` and ``dtypes``.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .dtypes import Rule, dtype_rule, promoted_dtype
+from .signature import Shape, Signature, broadcast_shapes, signature
+
+Array = np.ndarray[Any, Any]
+
+
+def prepared(
+    forward: Callable[..., Any], text: str | Callable[..., str], rules: dict[str, Any]
+) -> Callable[..., Any]:
+    """``forward`` as an op needs it, and ``rules`` with a dtype rule for a dtype."""
+    rules["dtype"] = dtype_rule(rules.get("dtype", promoted_dtype))
+    if rules.get("batch", True):
+        return forward
+    return looped(forward, text, rules["dtype"])
+
+
+def looped(
+    forward: Callable[..., Any], text: str | Callable[..., str], dtype: Rule
+) -> Callable[..., Array]:
+    """``forward``, a function of core axes alone, on arrays with leading axes too.
+
+    Its results are cast to the dtype of the rule ``dtype``.  Raises ValueError where
+    one has not the shape that the signature says.
+    """
+
+    @wraps(forward)
+    def called(*arrays: Array, **params: Any) -> Array:
+        shapes = [np.shape(a) for a in arrays]
+        known = signature(text if isinstance(text, str) else text(*shapes, **params))
+        kind = dtype([a.dtype for a in arrays], params)
+        whole = np.empty(known.infer(forward.__name__, shapes), kind)
+        loop, wide = _spread(arrays, shapes, known)
+        for at in np.ndindex(loop):
+            part = np.asarray(forward(*(a[at] for a in wide), **params))
+            if part.shape != whole[at].shape:
+                wrong = f"gave shape {part.shape}, not {whole[at].shape}"
+                raise known.error(forward.__name__, wrong, shapes)
+            whole[at] = part
+        return whole
+
+    return called
+
+
+def _spread(
+    arrays: Sequence[Array], shapes: Sequence[Shape], known: Signature
+) -> tuple[Shape, list[Array]]:
+    """The leading axes that arrays broadcast to, and the arrays with all of them."""
+    splits = [len(s) - len(core) for s, core in zip(shapes, known.inputs)]
+    loop = broadcast_shapes([s[:k] for s, k in zip(shapes, splits)])
+    return loop, [
+        np.broadcast_to(a, loop + s[k:]) for a, s, k in zip(arrays, shapes, splits)
+    ]

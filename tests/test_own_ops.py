@@ -1,0 +1,226 @@
+"""Ops of the user's own: with a gradient, with a numerical one, with none; around code
+that knows one sample at a time; in batches; by either executor."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.special
+from test_gradients import assert_gradients, parameter64
+
+import penne
+from penne import (
+    asum,
+    cell,
+    compute_gradients,
+    compute_value,
+    constant,
+    fast,
+    gradient,
+    numerical,
+    op,
+    stack,
+)
+from penne.graph import OPS
+from penne.operators import NUMPY
+
+
+@pytest.fixture(autouse=True)
+def _registries():
+    """What a test enters into the registries is taken out again."""
+    before = dict(OPS), dict(NUMPY)
+    yield
+    for registry, contents in zip((OPS, NUMPY), before):
+        registry.clear()
+        registry.update(contents)
+
+
+@pytest.fixture(params=["plain", "fast"], autouse=True)
+def executor(request, monkeypatch):
+    """Each test runs by the plain executor and by the one that batches all it can."""
+    if request.param == "plain":
+        yield request.param
+        return
+    monkeypatch.setattr(fast, "LEAST_NODES", 0, raising=False)
+    monkeypatch.setattr(fast, "MOST_GROUPS", 1, raising=False)
+    with fast.enable():
+        yield request.param
+
+
+def many(f, xs):
+    """One number made of f of each row: many nodes of one kind."""
+    return asum(stack([f(x) for x in xs]) ** 2)
+
+
+def test_with_a_gradient():
+    """Four lines make an op: shapes, batches, first and second derivative follow."""
+
+    @op("()->()", gradient=lambda g, y, x: (g / (1 + abs(x)) ** 2,))
+    def own_softsign(x):
+        return x / (1 + np.abs(x))
+
+    x = parameter64([[1.0, -2.0], [0.5, 4.0]])
+    np.testing.assert_allclose(compute_value(own_softsign(x[0])), [0.5, -2 / 3])
+    assert_gradients(many(own_softsign, x))
+    slope = gradient(many(own_softsign, x), x)
+    assert_gradients(asum(slope * slope), rtol=1e-4)
+
+
+def test_with_a_numerical_gradient():
+    """``gradient=numerical`` is right to 8 digits, that of it to 4, in float64 and for
+    each argument, whatever the leading axes."""
+
+    @op("(n),(n)->()", gradient=numerical)
+    def own_angle(x, y):
+        return np.sum(np.arctan2(x, y) * x, axis=-1)
+
+    def exact(x, y):
+        return asum(penne.arctan2(x, y) * x, axis=-1)
+
+    rng = np.random.default_rng(0)
+    x, y = parameter64(rng.normal(size=(3, 2))), parameter64(rng.normal(size=(2,)) + 3)
+    for f in (lambda f: asum(f(x, y) ** 2), lambda f: many(lambda r: f(r, y), x)):
+        found, expected = gradient(f(own_angle), [x, y]), gradient(f(exact), [x, y])
+        for a, b in zip(found, expected):
+            np.testing.assert_allclose(compute_value(a), compute_value(b), rtol=1e-8)
+        found, expected = (
+            gradient(sum(asum(g * g) for g in s), [x, y]) for s in (found, expected)
+        )
+        for a, b in zip(found, expected):
+            np.testing.assert_allclose(compute_value(a), compute_value(b), rtol=1e-4)
+
+
+def test_numerical_gradient_counts_core_axes():
+    """A numerical gradient of a batch costs two calls for each number of a core axis,
+    not of the batch; it is float32 where its argument is, but not of its precision."""
+    calls = []
+
+    @op("(n)->()", gradient=numerical)
+    def own_length(x):
+        calls.append(x.dtype)
+        return np.sqrt(np.sum(x * x, axis=-1))
+
+    x = penne.parameter(np.random.default_rng(0).normal(size=(5, 3)).tolist())
+    found = compute_gradients(asum(own_length(x)))[x]
+    assert calls == ["float32"] + ["float64"] * 6
+    exact = x.value / np.sqrt(np.sum(x.value**2, axis=-1, keepdims=True))
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
+def test_without_a_gradient():
+    """An op without a gradient is constant to gradients, and says so when asked."""
+
+    @op("(n)->()", dtype=int)
+    def own_count(x):
+        return np.sum(x > 0, axis=-1)
+
+    x = parameter64([[1.0, -2.0], [0.5, 4.0]])
+    values = compute_value(stack([own_count(row) for row in x]))
+    assert values.tolist() == [1, 2]
+    assert compute_value(own_count(x)).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="only through own_count, which is constant"):
+        compute_gradients(asum(own_count(x) * 2.0))
+
+
+def test_around_opaque_code():
+    """With ``batch=False`` code that knows one sample is called for each of a batch;
+    with a numerical gradient it can be trained through."""
+
+    @op("(n,n)->(n,n)", gradient=numerical, dtype=float, batch=False)
+    def own_expm(A):
+        assert A.ndim == 2
+        return scipy.linalg.expm(A)
+
+    x = parameter64(np.random.default_rng(0).normal(size=(3, 2, 2)))
+    expected = np.stack([scipy.linalg.expm(A) for A in x.value])
+    np.testing.assert_allclose(compute_value(own_expm(x)), expected, rtol=1e-14)
+    assert_gradients(asum(own_expm(x) ** 2), rtol=1e-6)
+    assert_gradients(many(own_expm, x), rtol=1e-6)
+    assert compute_value(own_expm(x[:0])).shape == (0, 2, 2)
+    assert own_expm(np.zeros((2, 2), int)).dtype == "float64"
+
+
+def test_opaque_code_of_one_number():
+    """Code that takes one number and gives one serves arrays; leading axes broadcast,
+    keywords are passed."""
+
+    @op("(),()->()", dtype=float, batch=False)
+    def own_binomial(n, k, *, least=0.0):
+        return max(float(scipy.special.binom(float(n), float(k))), least)
+
+    n, k = np.arange(4.0)[:, None], np.arange(3.0)
+    x = own_binomial(constant(n), k, least=0.5)
+    assert x.shape == (4, 3)
+    expected = np.maximum(scipy.special.binom(n, k), 0.5)
+    np.testing.assert_allclose(compute_value(x), expected)
+
+
+def test_opaque_code_of_wrong_shape():
+    """A result that has not the shape of the signature is a ValueError that says so."""
+
+    @op("(n)->(n)", batch=False)
+    def own_short(x):
+        return x[1:]
+
+    with pytest.raises(ValueError, match=r"own_short: gave shape \(1,\), not \(2,\)"):
+        compute_value(own_short([1.0, 2.0]))
+
+
+def test_in_a_cell():
+    """Own ops stand in cells, opaque ones too."""
+
+    @op("(n)->(n)", gradient=numerical, batch=False)
+    def own_cube(x):
+        assert x.ndim == 1
+        return x**3
+
+    @cell
+    def twice(x):
+        return own_cube(own_cube(x) + 0.5)
+
+    x = parameter64([[1.0, -0.5], [0.5, 0.7]])
+    assert_gradients(many(twice, x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_batching_is_visible(batch, executor):
+    """By the executor that batches an op that takes batches is called once for many
+    nodes, one that does not once for each."""
+    calls = []
+
+    @op("(n)->(n)", batch=batch)
+    def own_counted(x):
+        calls.append(x.shape)
+        return x * 2
+
+    compute_value(many(own_counted, parameter64(np.ones((4, 3)))))
+    once = batch and executor == "fast"
+    assert calls == ([(4, 3)] if once else [(3,)] * 4)
+
+
+def test_displaces_nothing():
+    """An own op may have the name of one of penne's: each stays what it is."""
+
+    @op("()->()")
+    def tanh(x):
+        return x * 0
+
+    assert compute_value(tanh(1.0)) == 0
+    assert compute_value(np.tanh(constant(1.0))) == np.tanh(1.0)
+    assert OPS["tanh"] is penne.tanh
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [(float, "float64"), (bool, "bool"), ("int8", "int8")]
+)
+def test_dtype(dtype, expected):
+    """``dtype=`` of an op is a dtype; float keeps float32 and casts integers before."""
+
+    @op("()->()", dtype=dtype)
+    def own_identity(x):
+        return x.astype(expected) if x.dtype.kind != "f" else x
+
+    assert own_identity(constant(3)).dtype == expected
+    if dtype is float:
+        assert own_identity(np.float32(3)).dtype == "float32"
+        assert compute_value(own_identity(constant(3))).dtype == "float64"
