@@ -188,6 +188,90 @@ def fits_norm(axis):
 row(ops.norm, norms(), np.linalg.norm, kinds="f")
 
 
+# --- decompositions -------------------------------------------------------------------
+
+
+def matrices(square):
+    """Calls with a matrix, not empty, and leading axes."""
+    found = shapes(least=2, side=1)
+    if square:
+        found = found.map(lambda s: (*s[:-1], s[-2]))
+    return found.map(lambda s: ([Argument(s)], {}))
+
+
+def symmetric(function, transposed):
+    """``function`` of a symmetric matrix with eigenvalues apart."""
+    return lambda x: function(x + transposed(x) + np.diag(10 * np.arange(x.shape[-1])))
+
+
+def unsigned(factors, joined):
+    """Factors of a matrix with squares in place of what has any sign."""
+    w, V = factors
+    return joined([w[..., None], V * V], axis=-1)
+
+
+def unsigned_svd(factors, swapped, joined):
+    """As ``unsigned``, of three factors."""
+    U, s, Vh = factors
+    V = swapped(Vh)
+    return joined([U * U, s[..., None, :], V * V], axis=-2)
+
+
+def swapped(x):
+    """NumPy's transposed matrices."""
+    return np.swapaxes(x, -1, -2)
+
+
+T = ops.matrix_transpose
+row(
+    ops.eigh,
+    matrices(square=True),
+    symmetric(lambda x: unsigned(np.linalg.eigh(x), np.concatenate), swapped),
+    apply=symmetric(lambda x: unsigned(ops.eigh(x), ops.concatenate), T),
+    kinds="f",
+)
+row(
+    OPS["eigh"],
+    matrices(square=True),
+    symmetric(lambda x: unsigned(np.linalg.eigh(x), np.concatenate)[..., 0], swapped),
+    apply=symmetric(lambda x: OPS["eigh"](x)[..., 0], T),
+    kinds="f",
+)
+row(
+    ops.eigvalsh,
+    matrices(square=True),
+    symmetric(np.linalg.eigvalsh, swapped),
+    apply=symmetric(ops.eigvalsh, T),
+    kinds="f",
+)
+row(
+    ops.svd,
+    matrices(square=False),
+    lambda x: unsigned_svd(
+        np.linalg.svd(x, full_matrices=False), swapped, np.concatenate
+    ),
+    apply=lambda x: unsigned_svd(
+        ops.svd(x, full_matrices=False), T, lambda xs, axis: ops.concatenate(xs, axis)
+    ),
+    kinds="f",
+)
+row(
+    OPS["svd"],
+    matrices(square=False),
+    np.linalg.svdvals,
+    apply=lambda x: OPS["svd"](x)[..., x.shape[-2], :],
+    kinds="f",
+)
+row(ops.svdvals, matrices(square=False), np.linalg.svdvals, kinds="f")
+row(
+    ops.pinv,
+    matrices(square=False),
+    lambda x: np.linalg.pinv(x + np.eye(*x.shape[-2:]) * 9),
+    apply=lambda x: ops.pinv(x + np.eye(*x.shape[-2:]) * 9),
+    kinds="f",
+)
+
+
 # --- differences ----------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """Every primitive operation, one definition each, in bands:
 
 ``elementwise`` · ``transcendental`` (angles, roots, error function) · ``rounding`` ·
-``linear`` (products) · ``contraction`` (einsum) · ``linalg`` (equations, factors) ·
+``linear`` (products) · ``contraction`` (einsum) · ``linalg`` · ``decomposition`` ·
 ``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
 ``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection``
 (indexing).  ``numpy_names`` and ``numpy_shapes`` are only for ``np.name(x)``,
@@ -12,6 +12,7 @@ from ..operators import NUMPY
 from . import (
     arrangement,
     contraction,
+    decomposition,
     diagonals,
     linalg,
     numpy_names,
@@ -22,6 +23,7 @@ from . import (
 )
 from .arrangement import *  # noqa: F403  # its __all__ says what is public
 from .contraction import *  # noqa: F403  # as above
+from .decomposition import *  # noqa: F403  # as above
 from .diagonals import *  # noqa: F403  # as above
 from .elementwise import (
     absolute,
@@ -78,6 +80,7 @@ from .transcendental import *  # noqa: F403  # as above
 _BANDS = (
     arrangement,
     contraction,
+    decomposition,
     diagonals,
     linalg,
     rounding,
@@ -87,6 +90,7 @@ _BANDS = (
 __all__ = [
     *arrangement.__all__,
     *contraction.__all__,
+    *decomposition.__all__,
     *diagonals.__all__,
     *linalg.__all__,
     *rounding.__all__,
