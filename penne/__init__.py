@@ -7,7 +7,7 @@ from importlib import import_module
 
 from numpy import newaxis
 
-from . import functions, initializers, lm, ops, recurrent
+from . import conv, functions, initializers, lm, ops, recurrent
 from .compute import compute_gradients, compute_value, compute_values
 from .differentiate import gradient
 from .functions import *  # noqa: F403  # functions.__all__ says what is public
@@ -83,6 +83,7 @@ __all__ = [  # by theme, not by alphabet
     "LongShortTermMemory",
     "GRU",
     "GatedRecurrentUnit",
+    "conv",
     "initializers",
     "lm",
     "recurrent",

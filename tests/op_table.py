@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 import op_table_arrays
+import op_table_conv
 import op_table_elementwise
 import op_table_matrices
 import op_table_numpy
@@ -37,14 +38,15 @@ from op_rows import (
     shapes,
 )
 
-from penne import functions, ops
+from penne import conv, functions, ops
 from penne.graph import OPS
 from penne.operators import NUMPY
 
 __all__ = ["LAYOUTS", "TABLE", "every_op", "every_row", "every_smooth_row", "fill"]
 __all__ += ["laid_out", "public_functions"]
 
-BANDS = [op_table_arrays, op_table_elementwise, op_table_matrices, op_table_numpy]
+BANDS = [op_table_arrays, op_table_conv, op_table_elementwise, op_table_matrices]
+BANDS += [op_table_numpy]
 
 # --- constants ------------------------------------------------------------------------
 
@@ -533,7 +535,8 @@ def public_functions():
     ]
     named = [f for f in NUMPY.values() if "lambda" not in f.__name__]
     public = [getattr(ops, name) for name in ops.__all__]
-    return [*OPS.values(), *public, *composed, *named]
+    pools = [getattr(conv, name) for name in conv.__all__]
+    return [*OPS.values(), *public, *composed, *named, *pools]
 
 
 def _each(rows):
