@@ -70,6 +70,9 @@ def windows(x: Any, size: Any, step: Any = 1) -> Expression:
     """Every window of ``size`` (an int, or a pair for two dimensions), one each
     ``step``: (n) to (m,k), (n1,n2) to (m1,m2,k1,k2), with m = (n - k) // step + 1.
 
+    A convolution of channels, as networks have it, is one ``einsum``: of x (...,c,n)
+    and W (d,c,k) ``einsum("...cmk,dck->...dm", windows(x, k), W)``.
+
     Raises ValueError where no window fits, or a size or step is less than 1.
 
     >>> from penne import compute_value

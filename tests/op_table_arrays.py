@@ -121,7 +121,6 @@ row(
     ops.pad,
     calls(pads, side=1),
     np.pad,
-    apply=lambda x, pad_width, **more: ops.pad(x, pad_width, **more),
     kinds="fi",
 )
 row(ops.repeat, calls(repeats), np.repeat)

@@ -87,9 +87,9 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Expression:
 # --- parts ----------------------------------------------------------------------------
 
 
-def split(x: Any, sections: Any, axis: int = 0) -> list[Expression]:
-    """x cut along an axis into a list: ``sections`` equal parts, or parts that end
-    before each index of the list ``sections``.
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
+    """x cut along an axis into a list: a number of equal parts, or parts that end
+    before each index of a list.
 
     Raises ValueError where equal parts do not come out even.
 
@@ -99,11 +99,12 @@ def split(x: Any, sections: Any, axis: int = 0) -> list[Expression]:
     x = constant(x)
     axis = negative_axis("split", axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(sections, int):
-        if sections < 1 or n % sections:
-            raise ValueError(f"split: {sections} parts are not equal, got {x.shape}")
-        sections = [k * n // sections for k in range(1, sections)]
-    ends = [0, *map(int, sections), n]
+    ends = indices_or_sections
+    if isinstance(ends, int):
+        if ends < 1 or n % ends:
+            raise ValueError(f"split: {ends} parts are not equal, got {x.shape}")
+        ends = range(n // ends, n, n // ends) if n else [0] * (ends - 1)
+    ends = [0, *map(int, ends), n]
     return [sliced(x, axis, slice(a, b)) for a, b in pairwise(ends)]
 
 
@@ -145,9 +146,11 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Expression:
 # --- more of the same -----------------------------------------------------------------
 
 
-def pad(x: Any, width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
-    """x with ``width`` more elements before and after: an int, (before, after), or a
-    pair for each axis.
+def pad(
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
+) -> Expression:
+    """x with ``pad_width`` more elements before and after: an int, (before, after), or
+    a pair for each axis.
 
     ``mode``: "constant" puts ``constant_values`` there, a number; "edge", "wrap",
     "reflect", "symmetric" repeat elements of x, as NumPy's ``pad`` does.
@@ -157,7 +160,7 @@ def pad(x: Any, width: Any, mode: str = "constant", constant_values: Any = 0) ->
     array([0., 1., 2., 0., 0.])
     """
     x = constant(x)
-    widths = _widths(width, x.ndim)
+    widths = _widths(pad_width, x.ndim)
     if mode == "constant":
         return _padded(x, widths, constant_values)
     for k, (n, pair) in enumerate(zip(x.shape, widths)):

@@ -33,13 +33,14 @@ __all__ = ["cross", "einsum", "inner", "kron", "tensordot"]
 # --- einsum ---------------------------------------------------------------------------
 
 
-def einsum(subscripts: str, *operands: Any) -> Expression:
+def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Expression:
     """NumPy's ``einsum``: a letter for each axis of each argument; a letter that the
     result lacks is summed over; of a letter repeated in one argument the diagonal is
     taken; ``...`` stands for any leading axes, which broadcast.
 
     Raises ValueError where letters and axes do not match.  More than two arguments
-    are multiplied in the order that ``numpy.einsum_path`` finds.
+    are multiplied in the order that ``numpy.einsum_path`` finds, whatever ``optimize``
+    (NumPy's keyword) says.
 
     >>> from penne import compute_value
     >>> A = [[1.0, 2.0], [3.0, 4.0]]

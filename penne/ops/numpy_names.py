@@ -134,9 +134,9 @@ def logical_xor(a: Any, b: Any) -> Expression:
     return not_equal(logical_not(a), logical_not(b))
 
 
-def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Any:
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """The choice of the first condition that holds."""
-    pairs = list(zip(conditions, choices))
+    pairs = list(zip(condlist, choicelist))
     return reduce(lambda y, pair: where(*pair, y), reversed(pairs), default)
 
 

@@ -85,29 +85,29 @@ def append(x: Any, values: Any, axis: int | None = None) -> Expression:
     return concatenate([constant(x), constant(values)], axis=axis)
 
 
-def array_split(x: Any, sections: Any, axis: int = 0) -> list[Expression]:
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     """``split`` into parts as equal as may be, the longer ones first."""
-    x = constant(x)
-    if isinstance(sections, int):
+    x, ends = constant(x), indices_or_sections
+    if isinstance(ends, int):
         n = x.shape[negative_axis("array_split", axis, x.ndim)]
-        each, more = divmod(n, sections)
-        sections = [k * each + min(k, more) for k in range(1, sections)]
-    return split(x, sections, axis)
+        each, more = divmod(n, ends)
+        ends = [k * each + min(k, more) for k in range(1, ends)]
+    return split(x, ends, axis)
 
 
-def vsplit(x: Any, sections: Any) -> list[Expression]:
+def vsplit(x: Any, indices_or_sections: Any) -> list[Expression]:
     """``split`` along the first axis."""
-    return split(x, sections, 0)
+    return split(x, indices_or_sections, 0)
 
 
-def hsplit(x: Any, sections: Any) -> list[Expression]:
+def hsplit(x: Any, indices_or_sections: Any) -> list[Expression]:
     """``split`` along the second axis, or the only one."""
-    return split(x, sections, min(constant(x).ndim, 2) - 1)
+    return split(x, indices_or_sections, min(constant(x).ndim, 2) - 1)
 
 
-def dsplit(x: Any, sections: Any) -> list[Expression]:
+def dsplit(x: Any, indices_or_sections: Any) -> list[Expression]:
     """``split`` along the third axis."""
-    return split(x, sections, 2)
+    return split(x, indices_or_sections, 2)
 
 
 def unstack(x: Any, axis: int = 0) -> tuple[Expression, ...]:
