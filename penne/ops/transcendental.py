@@ -39,6 +39,7 @@ __all__ = [
     "cos",
     "cosh",
     "erf",
+    "erfinv",
     "exp2",
     "hypot",
     "log2",
@@ -242,3 +243,9 @@ def logaddexp(a: Array, b: Array) -> Array:
 def erf(x: Array) -> Array:
     """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x (SciPy's)."""
     return import_module("scipy.special").erf(x)
+
+
+@op("()->()", gradient=lambda g, y, x: (pi**0.5 / 2 * g * exp(y * y),), dtype=float)
+def erfinv(x: Array) -> Array:
+    """The number whose ``erf`` is x, elementwise (SciPy's)."""
+    return import_module("scipy.special").erfinv(x)
