@@ -22,6 +22,7 @@ for function, reference, domain, kinds in [
     (ops.reciprocal, np.reciprocal, "nonzero", "f"),
     (ops.cbrt, np.cbrt, "nonzero", "fib"),
     (ops.erf, scipy.special.erf, "real", "fib"),
+    (ops.erfc, scipy.special.erfc, "real", "fib"),
     (ops.erfinv, scipy.special.erfinv, "unit", "f"),
     (ops.exp2, np.exp2, "real", "fib"),
     (ops.log2, np.log2, "positive", "fib"),

@@ -39,6 +39,7 @@ __all__ = [
     "cos",
     "cosh",
     "erf",
+    "erfc",
     "erfinv",
     "exp2",
     "hypot",
@@ -249,3 +250,9 @@ def erf(x: Array) -> Array:
 def erfinv(x: Array) -> Array:
     """The number whose ``erf`` is x, elementwise (SciPy's)."""
     return import_module("scipy.special").erfinv(x)
+
+
+@op("()->()", gradient=lambda g, y, x: (-2 / pi**0.5 * g * exp(-x * x),), dtype=float)
+def erfc(x: Array) -> Array:
+    """1 - ``erf``(x), elementwise, exact where that is near 0 (SciPy's)."""
+    return import_module("scipy.special").erfc(x)
