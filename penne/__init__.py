@@ -23,7 +23,22 @@ from .layers import Dropout, Layer, LayerNorm
 from .modules import Module
 from .ops import *  # noqa: F403  # ops.__all__ says what is public
 from .ops import numerical
-from .optimize import SGD, Adagrad, Adam, StochasticGradientDescent
+from .optimize import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Average,
+    Lion,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RMSprop,
+    StochasticGradientDescent,
+    schedules,
+)
 from .randomness import fixed_masks, training
 from .recurrent import (
     GRU,
@@ -74,7 +89,17 @@ __all__ = [  # by theme, not by alphabet
     "SGD",
     "StochasticGradientDescent",
     "Adagrad",
+    "Adadelta",
+    "RMSprop",
     "Adam",
+    "AdamW",
+    "NAdam",
+    "AMSGrad",
+    "Momentum",
+    "Nesterov",
+    "Lion",
+    "Average",
+    "schedules",
     "Transducer",
     "Map",
     "Stack",

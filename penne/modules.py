@@ -3,11 +3,16 @@
 This module imports ``graph``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from .graph import Expression, Parameter
+
+Array = np.ndarray[Any, Any]
+Inside = Callable[[Any], list[tuple[Any, Any]]]
 
 
 class Module:
@@ -33,11 +38,18 @@ class Module:
 
         ``{"layers.0.bias": ...}`` is ``self.layers[0].bias``.
         """
-        found: dict[Parameter, str] = {}
-        for path, part in self.parts():
-            if isinstance(part, Parameter):
-                found.setdefault(part, path)
-        return {path: p for p, path in found.items()}
+        return _by_path([self.parts()])
+
+    def names(self) -> dict[str, Parameter]:
+        """Every parameter by the name that files know it by: ``parameters()``, in
+        alphabetical order, whatever the order in which attributes were assigned and
+        whatever the state; a tied one once, at the first path in this order.
+
+        >>> from penne import Layer
+        >>> list(Layer(3, 2).names())
+        ['bias', 'weights.0']
+        """
+        return _by_path([self.parts(_settled), self.parts(_sorted)])
 
     def modules(self) -> "dict[str, Module]":
         """Every module by its attribute path, this one ("") first, each once."""
@@ -51,19 +63,25 @@ class Module:
         """The number of trained numbers."""
         return sum(p.size for p in self.parameters().values())
 
-    def parts(self) -> Iterator[tuple[str, Any]]:
+    def parts(self, inside: "Inside | None" = None) -> Iterator[tuple[str, Any]]:
         """Each thing reachable through attributes, lists, tuples and dicts, once for
-        each object that holds it, with its path; in the order of the attributes."""
+        each object that holds it, with its path; in the order of the attributes, or
+        as ``inside`` lists what is in a thing."""
+        inside = inside or _inside
         stack: list[tuple[str, Any]] = [("", self)]
         seen = set()
         while stack:
             path, part = stack.pop()
             yield path, part
-            inside = _inside(part)
-            if inside and id(part) not in seen:
+            held = inside(part)
+            if held and id(part) not in seen:
                 seen.add(id(part))
                 prefix = f"{path}." if path else ""
-                stack.extend((f"{prefix}{k}", v) for k, v in reversed(inside))
+                stack.extend((f"{prefix}{k}", v) for k, v in reversed(held))
+
+    def settled(self) -> dict[str, Any]:
+        """The attributes that running does not change: all, but of a transducer."""
+        return vars(self)
 
 
 def is_computed(value: Any) -> bool:
@@ -79,3 +97,59 @@ def _inside(part: Any) -> list[tuple[Any, Any]]:
     if isinstance(part, (list, tuple)):
         return list(enumerate(part))
     return []
+
+
+def _sorted(part: Any) -> list[tuple[Any, Any]]:
+    inside = _inside(part)
+    return inside if isinstance(part, (list, tuple)) else sorted(inside, key=_name)
+
+
+def _settled(part: Any) -> list[tuple[Any, Any]]:
+    if isinstance(part, Module):
+        return sorted(part.settled().items(), key=_name)
+    return _sorted(part)
+
+
+def _name(item: tuple[Any, Any]) -> str:
+    return str(item[0])
+
+
+def _by_path(walks: Iterable[Iterable[tuple[str, Any]]]) -> dict[str, Parameter]:
+    """The parameters met, each at its first path; or ValueError where two meet."""
+    found: dict[Parameter, str] = {}
+    for path, part in (step for walk in walks for step in walk):
+        if isinstance(part, Parameter):
+            found.setdefault(part, path)
+    paths = {path: p for p, path in found.items()}
+    if len(paths) < len(found):
+        lost = next(path for p, path in found.items() if paths[path] is not p)
+        raise ValueError(f"parameters: two have the path {lost!r}; rename a key")
+    return paths
+
+
+def fitted(
+    name: str, wanted: Mapping[str, Array], given: Mapping[str, Any]
+) -> dict[str, Array]:
+    """Copies of ``given`` with the dtypes of ``wanted``; or ValueError, with every
+    name that is missing, not wanted, or of another shape or kind of number."""
+    both = {n: (x, np.asarray(given[n])) for n, x in wanted.items() if n in given}
+    wrong = {
+        "missing": [n for n in wanted if n not in given],
+        "not known here": [n for n in given if n not in wanted],
+        "of another shape": [
+            f"{n} (here {x.shape}, given {y.shape})"
+            for n, (x, y) in both.items()
+            if x.shape != y.shape
+        ],
+        "of another kind": [
+            f"{n} (here {x.dtype}, given {y.dtype})"
+            for n, (x, y) in both.items()
+            if x.dtype.kind != y.dtype.kind
+        ],
+    }
+    if any(wrong.values()):
+        lists = [
+            f"{what}: {', '.join(names)}" for what, names in wrong.items() if names
+        ]
+        raise ValueError(f"{name}: what is given does not fit; {'; '.join(lists)}")
+    return {n: np.array(y, x.dtype) for n, (x, y) in both.items()}

@@ -123,6 +123,11 @@ class Transducer(Module, metaclass=_Remembering):
             and not (name in self._built and self._built[name] is value)
         }
 
+    def settled(self) -> dict[str, Any]:
+        """The attributes that are as they were constructed."""
+        changed = self._changed()
+        return {name: x for name, x in vars(self).items() if name not in changed}
+
     def detach(self, values: Values | None = None) -> None:
         """Make the state constants of its present values, so that no gradient, and
         no memory, reaches back beyond this moment (truncated back-propagation).

@@ -1,0 +1,40 @@
+"""The ranges of settings.
+
+This module imports nothing of penne.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+ABOVE = "above 0", lambda x: x > 0
+LEAST = "at least 0", lambda x: x >= 0
+PART = "at least 0 and below 1", lambda x: 0 <= x < 1
+LIMITS = {
+    "learning_rate": ABOVE,
+    "clip_gradients": ABOVE,
+    "clip_values": ABOVE,
+    "weight_decay": LEAST,
+    "delta": LEAST,
+    "epsilon": ABOVE,
+    "beta1": PART,
+    "beta2": PART,
+    "decay": PART,
+    "momentum_coeff": PART,
+}
+
+
+def check_settings(trainer: Any) -> None:
+    """Raise TypeError for a setting of ``trainer``, a dataclass, that is no number,
+    ValueError for one out of its range; None and functions are let pass."""
+    given = {f.name: getattr(trainer, f.name, None) for f in fields(trainer)}
+    for name, x in given.items():
+        if name not in LIMITS or x is None or callable(x):
+            continue
+        text, holds = LIMITS[name]
+        where = f"{type(trainer).__name__}: {name}"
+        if isinstance(x, bool) or not isinstance(x, (int, float, np.number)):
+            raise TypeError(f"{where} is a number, got {x!r}")
+        if not holds(x):
+            raise ValueError(f"{where} is {text}, got {x}")

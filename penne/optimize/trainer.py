@@ -1,0 +1,311 @@
+"""What all trainers share: from the gradient of a loss to better parameters.
+
+A trainer is what ``_change`` makes of a gradient; ``receive`` is the same for all:
+the loss and its gradients are computed, checked, clipped, every update is computed,
+and only then are all of them written.  This module imports ``compute``, ``clipping``,
+``modules`` and ``rows``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from math import inf
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..compute import Values, compute_loss_and_gradients
+from ..graph import Expression, Parameter
+from ..modules import Module, fitted
+from ..rows import Rows
+from .clipping import Gradients, clipped, clipped_values
+from .limits import check_settings
+
+Array = np.ndarray[Any, Any]
+Rate = float | Callable[[int], float]
+Update = tuple["Trainer", Parameter, Any, list[Array], list[Array]]
+# who updates which parameter; the rows, of all that it keeps, that become the new ones
+LARGE = 1 << 12  # the size from which an array is better changed than copied
+TAME = 1e-8  # the part of the largest float that a tame gradient's squares stay under
+WARNINGS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+
+
+class Step:
+    """What ``_change`` may use: the ``rate``; ``t``, the count of this parameter's
+    steps, this one included; ``a`` and ``b``, arrays like the gradient to compute in.
+    """
+
+    __slots__ = ("rate", "t", "a", "b", "decayed")
+    rate: float
+    t: int
+
+    def __init__(self, like: Array):
+        self.a, self.b, self.decayed = (np.empty_like(like) for _ in range(3))
+
+    def blend(self, mean: Array, beta: float, x: Array) -> None:
+        """mean := beta * mean + (1 - beta) * x, in place; x is not a, which is used."""
+        mean *= beta
+        mean += np.multiply(x, 1 - beta, out=self.a)
+
+
+@dataclass(eq=False)
+class Trainer(ABC):
+    """What all trainers share.
+
+    ``learning_rate``: a number, or a function of the number of steps taken before
+    this one, as those in ``schedules``.
+
+    ``clip_gradients``: scale all gradients together so that their norm is at most
+    this (Pascanu, Mikolov and Bengio 2013, algorithm 1); ``clip_values``: before
+    that, bring each element into [-clip_values, clip_values].  Off unless given.
+
+    ``weight_decay``: g := g + weight_decay * p after clipping (L2); trainers that
+    say "decoupled" do p := p - learning_rate * weight_decay * p instead.
+
+    ``lazy``: of a parameter that is looked up, only the rows looked up, and only what
+    is remembered of them, are touched.  For trainers that move a parameter where its
+    gradient is zero (all but SGD and Adagrad without weight decay) this is another
+    algorithm, and quicker.
+
+    ``groups``: parameters, or modules with all theirs, to the trainer that updates
+    them; gradients are clipped together with all others, and the steps that its
+    schedule sees are those of the trainer that receives.  Example: no decay of biases::
+
+        still = AdamW(0.001, weight_decay=0.0)
+        biases = [p for path, p in net.parameters().items() if path.endswith("bias")]
+        AdamW(0.001, groups={net.embedding: SGD(0.1), **dict.fromkeys(biases, still)})
+
+    Raises ValueError for a setting out of its range, for groups that share a
+    parameter, and for a group's trainer that clips or has groups itself.
+
+    One's own trainer names what it remembers of a parameter in ``keeps`` and defines
+    ``_change``.
+    """
+
+    keeps: ClassVar[tuple[str, ...]] = ()  # what is remembered, an array each
+    sparse: ClassVar[bool] = False  # whether a gradient of zero changes nothing
+    decoupled: ClassVar[bool] = False  # whether weight decay passes by the gradient
+
+    learning_rate: Rate
+    _: KW_ONLY
+    clip_gradients: float | None = None
+    clip_values: float | None = None
+    weight_decay: float = 0.0
+    lazy: bool = False
+    groups: Mapping[Parameter | Module, "Trainer"] = field(default_factory=dict)
+    steps: int = field(default=0, init=False, repr=False)
+    memory: dict[Parameter, list[Array]] = field(init=False, repr=False)
+    times: dict[Parameter, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.memory, self.times = {}, {}
+        self._room: dict[Any, Step] = {}
+        check_settings(self)
+        self._others: dict[Parameter, Trainer] = {}
+        for part, trainer in self.groups.items():
+            self._give(part, trainer)
+
+    def _give(self, part: Any, trainer: "Trainer") -> None:
+        """Leave the parameters of ``part`` to ``trainer``."""
+        name = f"{type(self).__name__}: groups"
+        if not isinstance(part, (Parameter, Module)) or not isinstance(
+            trainer, Trainer
+        ):
+            raise TypeError(
+                f"{name} maps parameters or modules to trainers, "
+                f"got {type(part).__name__}: {type(trainer).__name__}"
+            )
+        if trainer.clip_gradients or trainer.clip_values or trainer.groups:
+            raise ValueError(
+                f"{name}: all gradients are clipped together, and groups are one "
+                "level deep; give clip_gradients, clip_values, groups outside only"
+            )
+        for p in part.parameters().values() if isinstance(part, Module) else [part]:
+            if p in self._others:
+                raise ValueError(f"{name}: two of them hold the same {p!r}")
+            self._others[p] = trainer
+
+    def receive(self, loss: Expression, values: Values | None = None) -> float:
+        """One step down the gradient of ``loss`` for every parameter it reaches.
+
+        Returns the loss before the step; ``values`` is extended as by
+        ``compute_values(loss, values)``.  Raises FloatingPointError for a NaN,
+        ValueError for a loss that is no scalar or a schedule's rate below 0; then
+        no parameter has changed.
+        """
+        sparse = any(x._by_rows for x in (self, *self.groups.values()))
+        value, gradients = compute_loss_and_gradients(
+            loss, sparse=sparse, values=values
+        )
+        if self.clip_values is not None:
+            gradients = clipped_values(gradients, self.clip_values)
+        if self.clip_gradients is not None:
+            gradients = clipped(gradients, self.clip_gradients)
+        self._write(self._updates(gradients))
+        return float(value)
+
+    def _updates(self, gradients: Gradients) -> list[Update]:
+        """All updates: computed in copies or, after these, in place where they cannot
+        fail; what fails has changed nothing."""
+        direct = _unfailing(gradients)
+        order = sorted(gradients, key=direct.__contains__) if direct else gradients
+        rates = {x: x._rate(self.steps) for x in (self, *self.groups.values())}
+        updates = []
+        with np.errstate(invalid="raise"):  # what makes NaN of numbers
+            for p in order:
+                trainer = self._others.get(p, self)
+                rate = rates[trainer]
+                try:
+                    update = trainer._update(p, gradients[p], rate, p in direct)
+                except FloatingPointError as error:
+                    name = type(trainer).__name__
+                    message = f"{name}: {error}, in the update of {p!r}"
+                    raise FloatingPointError(message) from error
+                updates.append(update)
+        return updates
+
+    @property
+    def _by_rows(self) -> bool:
+        return self.lazy or (self.sparse and not self.weight_decay)
+
+    def _rate(self, step: int) -> float:
+        given = self.learning_rate
+        rate = float(given(step) if callable(given) else given)
+        if not 0 <= rate < inf:
+            name = type(self).__name__
+            raise ValueError(
+                f"{name}: learning_rate is at least 0, got {rate} at step {step}"
+            )
+        return rate
+
+    def _update(self, p: Parameter, g: Any, rate: float, direct: bool) -> Update:
+        """The update of p, in copies of what it changes unless ``direct``."""
+        rows: Any = ...
+        if isinstance(g, Rows):
+            rows, g = (g.indices, g.values) if self._by_rows else (..., g.dense())
+        memory = self.memory.get(p)
+        kept = [p.value, *(self._start(p) if memory is None else memory)]
+        new = kept if direct else [x.copy() if rows is ... else x[rows] for x in kept]
+        step = self._room.get(p.type) if rows is ... else Step(new[0])
+        if step is None:
+            step = self._room[p.type] = Step(new[0])
+        step.rate, step.t = rate, self.times.get(p, 0) + 1
+        self._descend(g, step, *new)
+        return self, p, rows, kept, new
+
+    def _descend(self, g: Array, step: Step, value: Array, *memory: Array) -> None:
+        decay = self.weight_decay
+        if decay and not self.decoupled:
+            g = np.add(np.multiply(value, decay, out=step.decayed), g, out=step.decayed)
+        change = self._change(g, step, *memory)
+        if decay and self.decoupled:
+            value *= 1 - step.rate * decay
+        value -= change
+
+    def _write(self, updates: list[Update]) -> None:
+        for trainer, p, rows, kept, new in updates:
+            if new is not kept:
+                for x, y in zip(kept, new):
+                    x[rows] = y
+            if p not in trainer.memory:
+                trainer.memory[p] = kept[1:]
+            trainer.times[p] = trainer.times.get(p, 0) + 1
+        self.steps += 1
+
+    def _start(self, p: Parameter) -> list[Array]:
+        return [np.zeros_like(p.value) for _ in self.keeps]
+
+    @abstractmethod
+    def _change(self, g: Array, step: Step, *memory: Any) -> Array:
+        """What is taken from the parameter for gradient g; ``memory``, as named in
+        ``keeps``, is changed in place, g is not."""
+
+    def state(self, module: Module) -> dict[str, Array]:
+        """What the trainer remembers of the parameters of ``module``: copies, by
+        attribute path.  ``restore`` takes them back; resuming is bit for bit.
+
+        Settings are not in it.  Raises ValueError where the trainer remembers
+        parameters that the module does not have.
+
+        >>> from penne import Adagrad, Layer, asum
+        >>> layer, trainer = Layer(-3, 2, bias=None), Adagrad()
+        >>> loss = trainer.receive(asum(layer(0)))
+        >>> list(trainer.state(layer))
+        ['steps', 'weights.0.t', 'weights.0.sum']
+        """
+        names = module.names()
+        trainers = {self, *self.groups.values()}
+        strays = {p for x in trainers for p in x.times} - {*names.values()}
+        if strays:
+            raise ValueError(
+                f"{type(self).__name__}.state: {len(strays)} of the parameters trained "
+                "are not in the module; give the module that holds them all"
+            )
+        found = {"steps": np.array(self.steps)}
+        for path, p in names.items():
+            trainer = self._others.get(p, self)
+            if p in trainer.times:
+                kept = trainer.times[p], *trainer.memory[p]
+                for name, x in zip(("t", *trainer.keeps), kept):
+                    found[f"{path}.{name}"] = np.array(x)
+        return found
+
+    def restore(self, module: Module, state: Mapping[str, Any]) -> None:
+        """Go back to a ``state``.  Raises ValueError, listing all names that are
+        missing, not known, or of another shape or kind; then nothing has changed."""
+        name = f"{type(self).__name__}.restore"
+        self.assign(module, fitted(name, self.like(module, state), state))
+
+    def like(self, module: Module, given: Iterable[str]) -> dict[str, Array]:
+        """Arrays of the shapes and dtypes that a state with the names ``given`` has:
+        parameters that no loss has reached are not in one."""
+        given = set(given)
+        found = {"steps": np.array(0)}
+        for path, p in module.names().items():
+            keeps = self._others.get(p, self).keeps
+            names = {
+                f"{path}.t": np.array(0),
+                **{f"{path}.{k}": p.value for k in keeps},
+            }
+            if given & names.keys():
+                found |= names
+        return found
+
+    def assign(self, module: Module, state: Mapping[str, Array]) -> None:
+        """Go back to a state that is known to fit."""
+        for trainer in {self, *self.groups.values()}:
+            trainer.memory, trainer.times = {}, {}
+        self.steps = int(state["steps"])
+        for path, p in module.names().items():
+            trainer = self._others.get(p, self)
+            if f"{path}.t" in state:
+                trainer.times[p] = int(state[f"{path}.t"])
+                trainer.memory[p] = [state[f"{path}.{k}"] for k in trainer.keeps]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_room": {}}
+
+
+def _unfailing(gradients: Gradients) -> set[Parameter]:
+    """The parameters whose update cannot fail, as far as their gradient goes, so that
+    it may be done in place; none whose gradient is another one's value."""
+    found = {p for p, g in gradients.items() if _is_tame(g)}
+    if not found or np.geterr() != WARNINGS:
+        return set()
+    owners = {_owner(p.value) for p in found}
+    return {p for p in found if _owner(gradients[p]) not in owners}
+
+
+def _is_tame(g: Any) -> bool:
+    """Whether this gradient is large, so that copies cost, and its squares so far from
+    the largest float that nothing overflows."""
+    if isinstance(g, Rows) or g.size < LARGE:
+        return False
+    return float(np.vdot(g, g)) < TAME * float(np.finfo(g.dtype).max)
+
+
+def _owner(x: Any) -> int:
+    """Which array this one is a view of."""
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return id(x)
