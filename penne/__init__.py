@@ -10,6 +10,7 @@ from numpy import newaxis
 from . import conv, functions, initializers, lm, ops, recurrent
 from .compute import compute_gradients, compute_value, compute_values
 from .differentiate import gradient
+from .files import load, load_model, save, save_model
 from .functions import *  # noqa: F403  # functions.__all__ says what is public
 from .graph import (
     Constant,
@@ -100,6 +101,10 @@ __all__ = [  # by theme, not by alphabet
     "Lion",
     "Average",
     "schedules",
+    "save",
+    "load",
+    "save_model",
+    "load_model",
     "Transducer",
     "Map",
     "Stack",

@@ -59,6 +59,7 @@ ORDER = [
     "optimize.adaptive",
     "optimize.averages",
     "optimize",
+    "files",
     "recurrent.transducer",
     "recurrent.cells",
     "recurrent.variants",

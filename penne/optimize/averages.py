@@ -3,7 +3,7 @@
 This module imports ``modules``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -97,11 +97,7 @@ class Average:
 
     @state.setter
     def state(self, state: Mapping[str, Any]) -> None:
-        self.assign(fitted("Average.state", self.like(state), state))
-
-    def like(self, given: Iterable[str]) -> dict[str, Array]:
-        """Arrays of the shapes and dtypes that every state has."""
-        return self.state
+        self.assign(fitted("Average.state", self.state, state))
 
     def assign(self, state: Mapping[str, Array]) -> None:
         """Go back to a state that is known to fit."""
