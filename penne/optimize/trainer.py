@@ -1,9 +1,12 @@
 """What all trainers share: from the gradient of a loss to better parameters.
 
 A trainer is what ``_change`` makes of a gradient; ``receive`` is the same for all:
-the loss and its gradients are computed, checked, clipped, every update is computed,
-and only then are all of them written.  This module imports ``compute``, ``clipping``,
-``modules`` and ``rows``.
+the loss and its gradients are computed, checked, clipped; every update that can fail is
+computed, in copies; and only then is anything written.  To copy large arrays takes as
+long as to update them: where their gradient is far from overflow, and NumPy's errors
+are not set to be raised, they are updated in place, after all that can fail.
+
+This module imports ``compute``, ``clipping``, ``limits``, ``modules`` and ``rows``.
 """
 
 from abc import ABC, abstractmethod
@@ -75,8 +78,9 @@ class Trainer(ABC):
         biases = [p for path, p in net.parameters().items() if path.endswith("bias")]
         AdamW(0.001, groups={net.embedding: SGD(0.1), **dict.fromkeys(biases, still)})
 
-    Raises ValueError for a setting out of its range, for groups that share a
-    parameter, and for a group's trainer that clips or has groups itself.
+    Raises TypeError for a setting that is no number; ValueError for one out of its
+    range, for groups that share a parameter, and for a group's trainer that clips or
+    has groups itself.
 
     One's own trainer names what it remembers of a parameter in ``keeps`` and defines
     ``_change``.
@@ -129,9 +133,9 @@ class Trainer(ABC):
         """One step down the gradient of ``loss`` for every parameter it reaches.
 
         Returns the loss before the step; ``values`` is extended as by
-        ``compute_values(loss, values)``.  Raises FloatingPointError for a NaN,
-        ValueError for a loss that is no scalar or a schedule's rate below 0; then
-        no parameter has changed.
+        ``compute_values(loss, values)``.  Raises FloatingPointError for a NaN in the
+        loss, a gradient or an update, ValueError for a loss that is no scalar or a
+        rate that is no number from 0 up; then no parameter has changed.
         """
         sparse = any(x._by_rows for x in (self, *self.groups.values()))
         value, gradients = compute_loss_and_gradients(
