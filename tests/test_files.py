@@ -61,7 +61,6 @@ class Learned(Transducer):
         return self.h
 '''
 exec(CLASSES)
-TEXT = [0, 1, 2, 1, 4]
 
 
 def elsewhere(program, *arguments):
@@ -97,28 +96,26 @@ def path(tmp_path):
 
 def test_another_process(path):
     """Saved in one process, loaded in another where the layers are made in another
-    order, after it has run: the same losses, and training goes on bit for bit."""
+    order, after it has run: training goes on bit for bit."""
     program = """
-        model, path = Forwards(1), sys.argv[1]
+        kind, path = sys.argv[1:]
+        model = dict(Forwards=Forwards, Backwards=Backwards)[kind](1)
         trainer = Adam(0.1, groups={model.embedding: Momentum()})
         average = Average(model, decay=0.5)
+        compute_value(model.loss([3, 2]))
         for k in range(6):
-            if k == 3:
+            if k == 3 and kind == "Forwards":
                 save(model, path, trainer=trainer, average=average)
+            if k == 3 and kind == "Backwards":
+                load(path, model, trainer=trainer, average=average)
             print(trainer.receive(model.loss([0, 1, 2, 1, 4])).hex())
             average.update()
         print(average.state["cell.initial.average"].tobytes().hex())
     """
-    expected = elsewhere(program, path)
-    model = Backwards(0)
-    compute_value(model.loss(TEXT))
-    trainer = Adam(0.1, groups={model.embedding: Momentum()})
-    average = Average(model, decay=0.5)
-    load(path, model, trainer=trainer, average=average)
-    for line in expected[3:-1]:
-        assert trainer.receive(model.loss(TEXT)).hex() == line
-        average.update()
-    assert average.state["cell.initial.average"].tobytes().hex() == expected[-1]
+    expected = elsewhere(program, "Forwards", path)
+    found = elsewhere(program, "Backwards", path)
+    assert found[:3] != expected[:3]
+    assert found[3:] == expected[3:]
 
 
 @pytest.mark.parametrize("after", [False, True])
