@@ -133,23 +133,21 @@ def fitted(
     """Copies of ``given`` with the dtypes of ``wanted``; or ValueError, with every
     name that is missing, not wanted, or of another shape or kind of number."""
     both = {n: (x, np.asarray(given[n])) for n, x in wanted.items() if n in given}
+    shapes = {n: (x.shape, y.shape) for n, (x, y) in both.items()}
+    kinds = {n: (x.dtype, y.dtype) for n, (x, y) in both.items()}
     wrong = {
         "missing": [n for n in wanted if n not in given],
         "not known here": [n for n in given if n not in wanted],
-        "of another shape": [
-            f"{n} (here {x.shape}, given {y.shape})"
-            for n, (x, y) in both.items()
-            if x.shape != y.shape
-        ],
+        "of another shape": [_pair(n, *s) for n, s in shapes.items() if s[0] != s[1]],
         "of another kind": [
-            f"{n} (here {x.dtype}, given {y.dtype})"
-            for n, (x, y) in both.items()
-            if x.dtype.kind != y.dtype.kind
+            _pair(n, x, y) for n, (x, y) in kinds.items() if x.kind != y.kind
         ],
     }
-    if any(wrong.values()):
-        lists = [
-            f"{what}: {', '.join(names)}" for what, names in wrong.items() if names
-        ]
+    lists = [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names]
+    if lists:
         raise ValueError(f"{name}: what is given does not fit; {'; '.join(lists)}")
     return {n: np.array(y, x.dtype) for n, (x, y) in both.items()}
+
+
+def _pair(name: str, here: Any, given: Any) -> str:
+    return f"{name} (here {here}, given {given})"

@@ -569,7 +569,13 @@ def test_settings(make, what):
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: SGD("0.1"), lambda: Adam(beta1=True), lambda: SGD(groups={1: SGD()})],
+    [
+        lambda: SGD("0.1"),
+        lambda: SGD(None),
+        lambda: Adam(beta1=True),
+        lambda: Adam(beta2=lambda step: 0.5),
+        lambda: SGD(groups={1: SGD()}),
+    ],
 )
 def test_settings_of_another_kind(make):
     """A setting that is no number, and a group of what is no parameter, are errors."""
