@@ -10,6 +10,7 @@ from numpy import newaxis
 from . import conv, functions, initializers, lm, ops, recurrent
 from .compute import compute_gradients, compute_value, compute_values
 from .differentiate import gradient
+from .doorway import plain as plain
 from .files import load, load_model, save, save_model
 from .functions import *  # noqa: F403  # functions.__all__ says what is public
 from .graph import (

@@ -1,8 +1,9 @@
-"""Values of expressions, and the doorway through which another executor enters.
+"""Values of expressions.
 
 An executor takes expressions in and gives arrays out.  ``Plain`` is the specification:
-one op after the other, in the order in which they were built.  This module imports
-``graph``, ``differentiate``, ``faults`` and ``rows``.
+one op after the other, in the order in which they were built; ``doorway`` says which
+one is in force.  This module imports ``graph``, ``differentiate``, ``doorway``,
+``faults`` and ``rows``.
 """
 
 from collections import Counter
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from .differentiate import differentiate
+from .doorway import current
 from .faults import has_nan, nan_error
 from .graph import Expression, Parameter, topological
 from .ops.selection import is_lookup
 from .rows import Rows
-from .settings import Switch, uncollected
+from .settings import uncollected
 
 Array = np.ndarray[Any, Any]
 Values = dict[Expression, Any]
@@ -64,14 +66,13 @@ class Plain:
         return known[loss], {p: known[g] for p, g in gradients.items()}
 
 
-plain = Plain()
-executor: Switch[Plain] = Switch("executor", plain)
+PLAIN = Plain()
 
 
 def compute_value(x: Expression) -> Any:
     """The value of x now: an array, or a NumPy number where x has no axes."""
     values: Values = {}
-    executor.value.evaluate([x], values, False)
+    current().evaluate([x], values, False)
     return values[x]
 
 
@@ -90,7 +91,7 @@ def compute_values(
     """
     values = {} if values is None else values
     wanted: list[Any] = list(x) if isinstance(x, (list, tuple)) else [x]
-    executor.value.evaluate(wanted, values, True)
+    current().evaluate(wanted, values, True)
     return values
 
 
@@ -111,7 +112,7 @@ def compute_loss_and_gradients(
     """The value of a loss and its gradients; ``sparse`` gives ``Rows`` for a
     parameter that is only looked up; ``values`` is extended with what the loss is
     made of."""
-    return executor.value.gradients(loss, sparse, values)
+    return current().gradients(loss, sparse, values)
 
 
 def _differentiated(loss: Expression) -> dict[Any, Expression]:
@@ -125,5 +126,5 @@ def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> No
     if any(map(has_nan, arrays)):
         wanted = [loss, *_differentiated(loss).values()]
         values = {x: value for x, value in values.items() if x.op is None}
-        plain.evaluate(wanted, values, True)
+        PLAIN.evaluate(wanted, values, True)
         raise nan_error(topological(wanted), values)

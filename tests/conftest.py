@@ -5,6 +5,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+import penne
 from penne import fast
 
 quiet = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,10 +23,7 @@ def pytest_addoption(parser):
 def _executor(request):
     """Every test runs by the executor asked for; the fast one batches all it can."""
     if request.config.getoption("--executor") == "plain":
-        yield
+        penne.plain()
         return
-    before = fast.LEAST_NODES, fast.MOST_KINDS
     fast.LEAST_NODES, fast.MOST_KINDS = 0, 1
-    with fast.enable():
-        yield
-    fast.LEAST_NODES, fast.MOST_KINDS = before
+    fast.enable()

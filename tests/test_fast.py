@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from penne import *
 from penne import cell, fast
-from penne.compute import plain
+from penne.compute import PLAIN
 from penne.fast.collect import Collected, reached
 from penne.fast.order import components
 from penne.graph import topological
@@ -94,7 +94,7 @@ def test_ragged_batches(kind, sentences, random):
 
 def _value(x):
     values = {}
-    plain.evaluate([x], values, False)
+    PLAIN.evaluate([x], values, False)
     return values[x]
 
 

@@ -43,6 +43,7 @@ ORDER = [
     "ops",
     "conv",
     "differentiate",
+    "doorway",
     "faults",
     "compute",
     "functions",

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..compute import Plain, Values, check_numbers, executor, plain
+from ..compute import PLAIN, Plain, Values, check_numbers
 from ..differentiate import check_reached
+from ..doorway import executor, plain
 from ..graph import Expression, Parameter
 from ..settings import Setting
 from .collect import Collected, reached
@@ -64,7 +65,7 @@ class Fast(Plain):
             order = reached([loss], {})
             recipe = _recipe(order, [loss], {}, values is not None, True)
             if recipe is None:
-                return plain.gradients(loss, sparse, values)
+                return PLAIN.gradients(loss, sparse, values)
             for x in recipe.leaves:
                 if isinstance(x, Parameter) and x not in recipe.reached:
                     check_reached(loss, x)
@@ -81,7 +82,7 @@ class Fast(Plain):
         return value, found
 
 
-fast = Fast()
+FAST = Fast()
 
 
 def _recipe(
@@ -115,12 +116,10 @@ def _recipe(
 
 def enable() -> Setting[Any]:
     """Evaluate with the fast executor, for the process or in a ``with`` block."""
-    return executor(fast)
+    return executor(FAST)
 
 
-def disable() -> Setting[Any]:
-    """Evaluate with the plain executor, for the process or in a ``with`` block."""
-    return executor(plain)
+disable = plain
 
 
 def stats() -> dict[str, int]:

@@ -41,7 +41,9 @@ def rule(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) -> Ru
 
 
 def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) -> Rule:
-    symbols: list[Expression] = [Symbol(type), Symbol(type), *map(Symbol, types)]
+    args = tuple(map(Symbol, types))
+    y = Expression(op, args, params, type)
+    symbols: list[Expression] = [Symbol(type), y, *args]
     assert op.gradient is not None
     parts = op.gradient(*symbols, **params)
     pairs = list(zip(parts, symbols[2:]))
@@ -53,8 +55,8 @@ def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) ->
     steps = []
     for x in order:
         if x.op is not None:
-            args = tuple(places[a] for a in x.args)
-            steps.append((x.op, args, x.params, x.type))
+            given = tuple(places[a] for a in x.args)
+            steps.append((x.op, given, x.params, x.type))
             places[x] = len(places)
     where = [None if p is None else places[p] for p in fitted]
     return Rule(constants, steps, where)

@@ -228,13 +228,17 @@ def _wide(op: Op, x: Expression) -> Kind | None:
     types = set(map(plain_type, set(map(_type, x.args))))
     if len(types) > 1 or first.dtype.kind == "b":
         return None
-    if op is CONCATENATE and x.params["axis"] != -len(first.shape):
+    if op is CONCATENATE and not _joins_first(first.shape, x.params["axis"]):
         return None
     if op is STACK and x.params["axis"] != -1 - len(first.shape):
         return None
     kind = Kind([x], [x.args])
     kind.wide = (len(x.args),)
     return kind
+
+
+def _joins_first(shape: tuple[int, ...], axis: int) -> bool:
+    return axis == -len(shape) and shape[0] > 0
 
 
 def _flattened(

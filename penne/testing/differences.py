@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compute import plain
+from ..compute import PLAIN
 from ..graph import Expression, Parameter, topological
 from ..randomness import Random
 
@@ -34,7 +34,7 @@ def check_gradients(loss: Expression, delta: float = 1e-6) -> dict[Parameter, Ar
 
     def value() -> float:
         values = dict(held)
-        plain.evaluate([loss], values, False)
+        PLAIN.evaluate([loss], values, False)
         return float(values[loss])
 
     found = {}
