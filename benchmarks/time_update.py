@@ -2,7 +2,7 @@
 
     python -m benchmarks.time_update PEER WORKLOAD [SECONDS]
 
-``ms``: median of one update in steady state, after the first update and ten more;
+``ms``: median of one update in steady state, after ten updates and three seconds;
 ``import_s``: importing the peer; ``first_s``: from there to the end of the first
 update; ``cores``: processor time by wall time, in steady state; ``peak_mib``: largest
 resident memory of the process; ``loss``: of the first and the last update.
@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 PEERS = ("torch", "jax", "dynet", "penne")
-WARM_UPS = 10
+WARM_UPS, WARM_SECONDS = 10, 3.0
 LEAST = 5
 
 
@@ -50,8 +50,10 @@ def measure(peer: str, workload: str, seconds: float = 3.0) -> dict[str, Any]:
 
 
 def _steady(update: Any, first_loss: float, seconds: float) -> dict[str, Any]:
-    for _ in range(WARM_UPS):
+    began, warm = time.perf_counter(), 0
+    while warm < WARM_UPS or time.perf_counter() < began + WARM_SECONDS:
         update()
+        warm += 1
     gc.collect()
     began, busy = time.perf_counter(), time.process_time()
     times: list[float] = []

@@ -69,6 +69,7 @@ ORDER = [
     "testing.differences",
     "testing.numpy_table",
     "testing",
+    "fast.buffers",
     "fast.vectors",
     "fast.store",
     "fast.kernels",

@@ -94,7 +94,7 @@ def _recipe(
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
     _counts["evaluations"] += 1
-    if len(order) < LEAST_NODES:
+    if sum(x.op is not None and x not in known for x in order) < LEAST_NODES:
         return None
     for regular in (True, False):
         graph = Collected(order, known, None if keep else wanted, regular)

@@ -118,20 +118,21 @@ def _matmat(x: Instruction) -> Batch | None:
     if right.space is not None or len(right.type.shape) != 2:
         return None
 
-    def batch(a: Array, b: Array, out: Any = None) -> Any:
-        flat = _flat(a)
-        if out is not None and out.flags.c_contiguous:
-            np.matmul(flat, b, out=_flat(out))
-            return out
-        y = (flat @ b).reshape(*a.shape[:-1], b.shape[-1])
-        if out is None:
-            return y
-        out[...] = y
+    return _matmat_flat
+
+
+def _matmat_flat(a: Array, b: Array, out: Any = None) -> Any:
+    if out is not None and out.flags.c_contiguous:
+        np.matmul(_flat(a), b, out=_flat(out))
         return out
+    y = (_flat(a) @ b).reshape(*a.shape[:-1], b.shape[-1])
+    if out is None:
+        return y
+    out[...] = y
+    return out
 
-    return batch
 
-
+DIRECT = {*_SAME, np.matmul, _matmat_flat}  # have no need of an array of their own
 _SPECIAL = {OPS["sigmoid"]: _sigmoid, OPS["vecmat"]: _vecmat, OPS["matmat"]: _matmat}
 
 

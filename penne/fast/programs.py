@@ -5,6 +5,7 @@ which they can run.  This module imports ``adjoint``, ``rewriting``, ``order``,
 ``fusing``, ``describing``, ``lowering`` and ``kernels``.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -17,7 +18,7 @@ from .collect import Source
 from .describing import described
 from .fusing import Group, Place, domains, group, later, places, stages
 from .kernels import ROW, SCALAR, Apply, Chain, Dot, Loop
-from .lowering import batch_of, cross, lookup
+from .lowering import DIRECT, batch_of, cross, lookup
 from .order import Block, blocks
 from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
@@ -96,6 +97,8 @@ class Program:
         self.kept = {*self.outputs, *self.gradients}
         self._arrange()
         self._collect_indices()
+        if os.environ.get("PENNE_FAST") == "compiled" and store.available():
+            self.compile()
 
     def _differentiate(self, leaves: dict[int, Instruction]) -> None:
         pack_products(reachable(self.outputs))
@@ -129,6 +132,7 @@ class Program:
         self.order = order
         self.places: dict[Instruction, Place] = places(order)
         self.batches = [_batch(x) for x in order]
+        self.direct = [batch in DIRECT for batch in self.batches]
         self.loops = [Recursion(b, self) for b in parts if b.loop]
         self.recursion = {x: r for r in self.loops for x in r.order}
         loops = {r.order[0]: r for r in self.loops}

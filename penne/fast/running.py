@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..rows import sum_rows
+from .buffers import empty
 from .describing import Kernel
 from .fusing import Group
 from .kernels import FULL, SCALAR
@@ -53,7 +54,11 @@ class Run:
         inputs = [self.values[y.number] for y in x.inputs]
         if isinstance(x.op, str) and x.op in _ONCE:
             return _ONCE[x.op](self, x, inputs)
-        return self.program.batches[x.number](*inputs)
+        batch = self.program.batches[x.number]
+        if x.space is None or not self.program.direct[x.number]:
+            return batch(*inputs)
+        shape = (self.lengths[x.space], *x.type.shape)
+        return batch(*inputs, out=empty(shape, x.type.dtype))
 
     # --- groups
 
@@ -84,8 +89,9 @@ class Run:
         shape = (self.lengths[x.space], *x.type.shape)
         place = self.program.places.get(x)
         if place is None:
-            make = np.zeros if x.op == "scatter" else np.empty
-            self.values[x.number] = make(shape, x.type.dtype)
+            made = self.values[x.number] = empty(shape, x.type.dtype)
+            if x.op == "scatter":
+                made.fill(0)
             return
         self._allocate(place.base)
         whole = self.values[place.base.number]
@@ -255,7 +261,7 @@ def _take(run: Run, x: Instruction, inputs: Any) -> Any:
             return np.broadcast_to(inputs[0], (n, *x.type.shape))
         else:
             return inputs[0][run.layout.indices[x.index[0]].src]
-    out = np.empty((n, *x.type.shape), x.type.dtype)
+    out = empty((n, *x.type.shape), x.type.dtype)
     for y, source, key in zip(x.inputs, inputs, x.index):
         index = run.layout.indices[key]
         apart = y.space is None
@@ -266,7 +272,8 @@ def _take(run: Run, x: Instruction, inputs: Any) -> Any:
 def _scatter(run: Run, x: Instruction, inputs: Any) -> Any:
     n = run.lengths[x.space]
     index = run.layout.indices[x.index]
-    out = np.zeros((n, *x.type.shape), x.type.dtype)
+    out = empty((n, *x.type.shape), x.type.dtype)
+    out.fill(0)
     added(out, index.src, inputs[0][index.dst], index.distinct)
     return out
 
@@ -306,6 +313,12 @@ def _distinct(run: Run, x: Instruction, inputs: Any) -> Any:
     return symbols
 
 
+def _expand(run: Run, x: Instruction, inputs: Any) -> Any:
+    rows = run.inverse[x.inputs[1]]
+    out = empty((*rows.shape, *inputs[0].shape[1:]), x.type.dtype)
+    return np.take(inputs[0], rows, axis=0, out=out, mode="clip")
+
+
 def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
     g, inverse = inputs[0], run.inverse[x.inputs[1]].reshape(-1)
     rows = g.reshape(len(inverse), *x.type.shape)
@@ -326,7 +339,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "rows": _rows,
     "reshape": lambda run, x, inputs: inputs[0].reshape(x.type.shape),
     "distinct": _distinct,
-    "expand": lambda run, x, inputs: inputs[0][run.inverse[x.inputs[1]]],
+    "expand": _expand,
     "collapse": _collapse,
     "dense": lambda run, x, inputs: inputs[0].dense(),
     "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
