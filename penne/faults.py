@@ -4,6 +4,7 @@ This module imports ``graph``.
 """
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from .graph import Expression
 
 
 def has_nan(array: Any) -> bool:
-    """Whether a number of an array is NaN."""
-    return array.dtype.kind == "f" and bool(np.isnan(array).any())
+    """Whether a number of an array is NaN: then so is the largest."""
+    if array.dtype.kind != "f" or not array.size:
+        return False
+    return isnan(np.maximum.reduce(array, axis=None))
 
 
 def nan_error(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-MANY = 1 << 17  # numbers, of which a sparse product is the faster sum
+MANY = 1 << 15  # numbers, of which a sparse product is the faster sum
 
 
 class Rows(NamedTuple):
@@ -38,25 +38,45 @@ def _joined(parts: Sequence[Array]) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+class Grouping(NamedTuple):
+    """Which of some indices are equal: in ``order`` equal ones are side by side, each
+    of the ``distinct`` ones from its place in ``first`` on."""
+
+    order: Array
+    first: Array
+    distinct: Array
+
+    @classmethod
+    def of(cls, indices: Array, length: int) -> "Grouping":
+        """The grouping of indices in -length..length-1."""
+        indices = np.where(indices < 0, indices + length, indices)
+        order = indices.argsort(kind="stable")
+        ordered = indices[order]
+        changes = np.ones(len(ordered), bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=changes[1:])
+        first = changes.nonzero()[0]
+        return cls(order, first, ordered[first])
+
+    def sums(self, rows: Array) -> Array:
+        """For each distinct index, the sum of its rows."""
+        if len(self.first) == 0:
+            return rows
+        if rows.size < MANY or rows.dtype.char not in "fd":
+            return np.add.reduceat(rows[self.order], self.first, axis=0)
+        from scipy.sparse import csr_array  # at first use: it takes a while to import
+
+        ones, ends = np.ones(len(rows), rows.dtype), np.append(self.first, len(rows))
+        shape = len(self.first), len(rows)
+        chosen = csr_array((ones, self.order, ends), shape=shape)
+        flat = rows.reshape(len(rows), -1)
+        return (chosen @ flat).reshape(len(self.first), *rows.shape[1:])
+
+
 def sum_rows(indices: Array, rows: Array, length: int) -> tuple[Array, Array]:
     """The distinct ``indices`` (in 0..length-1), and the sum of the rows of each.
 
     >>> sum_rows(np.array([2, 0, 2]), np.array([[1.], [2.], [4.]]), 3)[1].ravel()
     array([2., 5.])
     """
-    indices = np.where(indices < 0, indices + length, indices)
-    order = np.argsort(indices, kind="stable")
-    ordered = indices[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=-1))
-    if len(first) == 0:
-        return ordered, rows
-    if rows.size < MANY or rows.dtype.char not in "fd":
-        return ordered[first], np.add.reduceat(rows[order], first, axis=0)
-    from scipy.sparse import csr_array  # at first use: it takes a while to import
-
-    ends = np.append(first, len(order))
-    chosen = csr_array(
-        (np.ones(len(order), rows.dtype), order, ends), shape=(len(first), len(rows))
-    )
-    flat = rows.reshape(len(rows), -1)
-    return ordered[first], (chosen @ flat).reshape(len(first), *rows.shape[1:])
+    grouping = Grouping.of(indices, length)
+    return grouping.distinct, grouping.sums(rows)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..rows import Grouping
 from .collect import ROW, ROWS, SLOT, Source, source_of
 from .program import SEGMENTS, Instruction, Irregular
 from .structure import LEAF, VARIOUS, Structure, segments
@@ -20,12 +21,13 @@ Array = np.ndarray[Any, Any]
 
 class Index(NamedTuple):
     """Rows ``src`` of a source and the rows ``dst``, ascending, for which they are
-    taken; each a slice or an array of integers.  ``distinct``: no row is taken twice.
+    taken; each a slice or an array of integers.  ``equal``: which rows are taken more
+    than once, None if none is.
     """
 
     dst: Any
     src: Any
-    distinct: bool
+    equal: Grouping | None
 
 
 class Layout:
@@ -124,9 +126,12 @@ class Layout:
                 self.various[k, j] = order
             src = src[order] if len(src) else src
             dst = None if dst is None else new[order]
-        distinct = len(src) < 2 or len(np.unique(src)) == len(src)
         whole = slice(0, self.lengths[mine]) if dst is None else _slice(dst)
-        return Index(whole, _slice(src), distinct)
+        rows, equal = _slice(src), None
+        if not isinstance(rows, slice) and len(src):
+            equal = Grouping.of(src, len(src))
+            equal = None if len(equal.first) == len(src) else equal
+        return Index(whole, rows, equal)
 
     def _row(self, k: int, j: int, source: Source | None) -> int:
         """The row that a shared argument is."""

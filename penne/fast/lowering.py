@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import OPS
-from ..rows import Rows, sum_rows
+from ..rows import Grouping
 from ..signature import signature
 from .program import Instruction
 
@@ -132,8 +132,45 @@ def _matmat_flat(a: Array, b: Array, out: Any = None) -> Any:
     return out
 
 
+def _gather(x: Instruction) -> Batch | None:
+    """One number of each row."""
+    shapes = [len(y.type.shape) for y in x.inputs]
+    if shapes != [1, 0] or any(y.space is None for y in x.inputs):
+        return None
+
+    def batch(a: Array, k: Array, out: Any = None) -> Any:
+        y = a[np.arange(len(k)), k]
+        if out is None:
+            return y
+        out[...] = y
+        return out
+
+    return batch
+
+
+def _scatter_add(x: Instruction) -> Batch | None:
+    """One number of each row, the rest 0."""
+    shapes = [len(y.type.shape) for y in (*x.inputs, x)]
+    if shapes != [0, 0, 1] or any(y.space is None for y in x.inputs):
+        return None
+
+    def batch(a: Array, k: Array, out: Any = None) -> Any:
+        y = np.zeros((len(k), *x.type.shape), a.dtype) if out is None else out
+        y[...] = 0
+        y[np.arange(len(k)), k] = a
+        return y
+
+    return batch
+
+
 DIRECT = {*_SAME, np.matmul, _matmat_flat}  # have no need of an array of their own
-_SPECIAL = {OPS["sigmoid"]: _sigmoid, OPS["vecmat"]: _vecmat, OPS["matmat"]: _matmat}
+_SPECIAL = {
+    OPS["sigmoid"]: _sigmoid,
+    OPS["vecmat"]: _vecmat,
+    OPS["matmat"]: _matmat,
+    OPS["gather"]: _gather,
+    OPS["scatter_add"]: _scatter_add,
+}
 
 
 def cross(x: Instruction) -> Batch:
@@ -146,15 +183,9 @@ def _flat(array: Array) -> Array:
     return array.reshape(prod(array.shape[:-1]), array.shape[-1])
 
 
-def lookup(x: Instruction) -> Batch:
-    """The gradient of lookups: the rows that they touch."""
-    return lambda *inputs: Rows.summed(inputs, x.params["shape"])
-
-
-def added(target: Array, rows: Any, values: Array, distinct: bool) -> None:
+def added(target: Array, rows: Any, values: Array, equal: Grouping | None) -> None:
     """Add values to rows of an array; where one comes twice, both."""
-    if distinct or isinstance(rows, slice):
+    if equal is None:
         target[rows] += values
-        return
-    distinct_rows, sums = sum_rows(rows, values, len(target))
-    target[distinct_rows] += sums
+    else:
+        target[equal.distinct] += equal.sums(values)

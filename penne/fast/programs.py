@@ -18,7 +18,7 @@ from .collect import Source
 from .describing import described
 from .fusing import Group, Place, domains, group, later, places, stages
 from .kernels import ROW, SCALAR, Apply, Chain, Dot, Loop
-from .lowering import DIRECT, batch_of, cross, lookup
+from .lowering import DIRECT, batch_of, cross
 from .order import Block, blocks
 from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
@@ -35,7 +35,7 @@ from .structure import Shape
 CALL, PLACE = 2e-6, 1e-9  # seconds, about: of a call of NumPy, of a place in it
 COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
 LOADING = 0.3  # of kernels that are on disk
-_MADE: dict[Any, Callable[[Instruction], Any]] = {"cross": cross, "lookup": lookup}
+GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything runs
 Users = dict[Instruction, list[Instruction]]
 
 
@@ -137,7 +137,9 @@ class Program:
         self.recursion = {x: r for r in self.loops for x in r.order}
         loops = {r.order[0]: r for r in self.loops}
         nodes = [_node(b, loops) for b in parts]
-        self.items = _arranged(nodes, self, 2)
+        items = _arranged(nodes, self, 2)
+        self.items = [x for x in items if getattr(x, "op", None) not in GIVEN]
+        self.given = [x for x in items if getattr(x, "op", None) in GIVEN]
         self.dead = self._dead()
         self.kernels: dict[int, Callable[..., None]] = {}
         self.described: set[Chain | Loop] = {g.chain for g in self.groups()}
@@ -216,9 +218,9 @@ class Program:
 
 
 def _batch(x: Instruction) -> Any:
-    if x.op in _MADE:
-        return _MADE[x.op](x)
-    return None if isinstance(x.op, str) else batch_of(x)
+    if isinstance(x.op, str):
+        return cross(x) if x.op == "cross" else None
+    return batch_of(x)
 
 
 def _one_row(loss: Instruction) -> Instruction:

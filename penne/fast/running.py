@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rows import sum_rows
+from ..rows import Grouping, Rows, sum_rows
 from .buffers import empty
 from .describing import Kernel
 from .fusing import Group
@@ -35,10 +35,13 @@ class Run:
         self.values: list[Any] = [None] * program.count
         self.lengths = dict(layout.lengths)
         self.inverse: dict[Instruction, Array] = {}
+        self.groupings: dict[Instruction, Grouping] = {}
 
     def run(self) -> None:
         """Compute everything."""
         values = self.values
+        for x in self.program.given:
+            values[x.number] = self._given(x)
         for item, dead in zip(self.program.items, self.program.dead):
             if isinstance(item, Recursion):
                 self._recursion(item)
@@ -59,6 +62,22 @@ class Run:
             return batch(*inputs)
         shape = (self.lengths[x.space], *x.type.shape)
         return batch(*inputs, out=empty(shape, x.type.dtype))
+
+    def _given(self, x: Instruction) -> Any:
+        """The value of a leaf, or of a constant."""
+        if x.op == "leaf":
+            value = self.leaves[x.index]
+            return value.at(x.params["slot"]) if x.params else value
+        if x.op == "one":
+            return np.ones(x.type.shape, x.type.dtype)
+        return x.index.value if x.op == "constant" else None
+
+    def grouping(self, x: Instruction, length: int) -> Grouping:
+        """Which of some symbols are equal."""
+        if x not in self.groupings:
+            symbols = self.values[x.number].reshape(-1)
+            self.groupings[x] = Grouping.of(symbols, length)
+        return self.groupings[x]
 
     # --- groups
 
@@ -187,12 +206,15 @@ class Run:
     def _scatter_step(self, x: Instruction) -> Callable[[int], None]:
         out, source = self.values[x.number], self.values[x.inputs[0].number]
         cuts = self.layout.cuts[x.index]
-        distinct = self.layout.indices[x.index].distinct
+        distinct = self.layout.indices[x.index].equal is None
 
         def step(level: int) -> None:
             cut = cuts[level]
             if cut is not None:
-                added(out, cut[1], source[cut[0]], distinct)
+                dst, rows = cut
+                alone = distinct or isinstance(rows, slice)
+                equal = None if alone else Grouping.of(rows, len(out))
+                added(out, rows, source[dst], equal)
 
         return step
 
@@ -244,11 +266,6 @@ def flat(array: Any, kind: int) -> Array:
 # --- instructions that run once -------------------------------------------------------
 
 
-def _leaf(run: Run, x: Instruction, inputs: Any) -> Any:
-    value = run.leaves[x.index]
-    return value.at(x.params["slot"]) if x.params else value
-
-
 def _take(run: Run, x: Instruction, inputs: Any) -> Any:
     n = run.lengths[x.space]
     if len(inputs) == 1:
@@ -274,7 +291,7 @@ def _scatter(run: Run, x: Instruction, inputs: Any) -> Any:
     index = run.layout.indices[x.index]
     out = empty((n, *x.type.shape), x.type.dtype)
     out.fill(0)
-    added(out, index.src, inputs[0][index.dst], index.distinct)
+    added(out, index.src, inputs[0][index.dst], index.equal)
     return out
 
 
@@ -306,6 +323,15 @@ def _rows(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _lookup(run: Run, x: Instruction, inputs: Any) -> Any:
+    shape = x.params["shape"]
+    if len(inputs) > 2:
+        return Rows.summed(inputs, shape)
+    grouping = run.grouping(x.inputs[1], shape[0])
+    rows = inputs[0].reshape(len(grouping.order), *shape[1:])
+    return Rows(grouping.distinct, grouping.sums(rows), shape)
+
+
 def _distinct(run: Run, x: Instruction, inputs: Any) -> Any:
     symbols, inverse = np.unique(inputs[0], return_inverse=True)
     run.lengths[x.space] = len(symbols)
@@ -326,10 +352,6 @@ def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
 
 
 _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
-    "leaf": _leaf,
-    "various": lambda run, x, inputs: None,
-    "constant": lambda run, x, inputs: x.index.value,
-    "one": lambda run, x, inputs: np.ones(x.type.shape, x.type.dtype),
     "take": _take,
     "scatter": _scatter,
     "spread": _spread,
@@ -343,7 +365,8 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "collapse": _collapse,
     "dense": lambda run, x, inputs: inputs[0].dense(),
     "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
-    "total": lambda run, x, inputs: inputs[0].sum(axis=0),
+    "total": lambda run, x, inputs: np.add.reduce(inputs[0], axis=0),
+    "lookup": _lookup,
     "gathered": lambda run, x, inputs: inputs[0][run.layout.indices[x.index].dst].sum(
         axis=0
     ),
