@@ -87,6 +87,7 @@ ORDER = [
     "fast.layout",
     "fast.running",
     "fast.recipe",
+    "fast.explaining",
     "fast",
 ]
 

@@ -14,7 +14,9 @@ from ..differentiate import check_reached
 from ..doorway import executor, plain
 from ..graph import Expression, Parameter
 from ..settings import Setting
+from . import buffers, store
 from .collect import Collected, reached
+from .explaining import Explanation, explained
 from .program import Irregular
 from .recipe import Later, Recipe
 
@@ -70,9 +72,10 @@ class Fast(Plain):
                 if isinstance(x, Parameter) and x not in recipe.reached:
                     check_reached(loss, x)
             if values is None:
+                recipe.forget()
                 _recipes[loss] = recipe
         done = recipe.run({})
-        value, found = done.value(loss), done.gradients(sparse)
+        value, found = done.value(), done.gradients(sparse)
         arrays = [getattr(g, "values", g) for g in found.values()]
         check_numbers(loss, [value, *arrays], done.drawn)
         if values is not None:
@@ -98,20 +101,35 @@ def _recipe(
         return None
     for regular in (True, False):
         graph = Collected(order, known, None if keep else wanted, regular)
-        count = sum(len(kind.nodes) for kind in graph.kinds)
-        few = count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
         asked = [x for x in wanted if x in graph.where]
-        if few or not asked:
+        if few(graph) or not asked:
             return None
         try:
             recipe = Recipe(graph, asked, keep, gradients, regular)
         except Irregular:
             continue
         _counts["batched"] += 1
-        _counts["nodes"] += count
+        _counts["nodes"] += sum(len(kind.nodes) for kind in graph.kinds)
         _counts["kinds"] += len(graph.kinds)
         return recipe
     return None
+
+
+def few(graph: Collected) -> bool:
+    """Whether there is too little to batch."""
+    count = sum(len(kind.nodes) for kind in graph.kinds)
+    return count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
+
+
+def explain(loss: Expression) -> Explanation:
+    """How a loss and its gradients are computed: what runs with what, what runs alone
+    and why, recursions, kernels, the time of each part, and memory.
+
+    >>> from penne import constant
+    >>> explain(constant(1.0) + 1)
+    1 node of 1 kind, 1 of them alone: too few to batch, computed op by op
+    """
+    return explained(loss, few)
 
 
 def enable() -> Setting[Any]:
@@ -122,7 +140,10 @@ def enable() -> Setting[Any]:
 disable = plain
 
 
-def stats() -> dict[str, int]:
-    """How many evaluations there were, how many were batched, and of those how many
-    nodes ran as how many kinds."""
-    return dict(_counts)
+def stats() -> dict[str, Any]:
+    """How many evaluations there were, how many of them were batched, and of those how
+    many nodes ran as how many kinds; how many kernels were compiled, and how many
+    loaded; the bytes of buffers kept; and what is missing."""
+    kernels = {f"kernels {how}": n for how, n in store.stats().items()}
+    missing = [] if store.available() else ["numba: pip install penne-nn[fast]"]
+    return {**_counts, **kernels, "buffers": buffers.held(), "missing": missing}

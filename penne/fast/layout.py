@@ -41,6 +41,7 @@ class Layout:
         self.place: dict[int, Array] = {}  # of a row of the graph, in its space
         self.bounds: dict[int, Array] = {}  # of a space, where its levels start
         self.levels = 0
+        self.depth: dict[int, int] = {}  # of a space, how many levels it has
         taken = [link for loop in program.loops for link in _links(loop.order)]
         if taken:
             self._level(taken)
@@ -102,6 +103,7 @@ class Layout:
         depth, root = _depths(self.lengths, edges)
         self.levels = 1 + max(int(d.max(initial=0)) for d in depth.values())
         for space, level in depth.items():
+            self.depth[space] = 1 + int(level.max(initial=0))
             size = np.bincount(root[space], minlength=1)[root[space]]
             rows = np.arange(len(level))
             order = np.lexsort((rows, root[space], -size, level))
@@ -142,6 +144,10 @@ class Layout:
         row = code & ROWS
         place = self.place.get(self.spaces[kind])
         return row if place is None else int(place[row])
+
+    def count(self, order: Iterable[Instruction]) -> int:
+        """How many levels a recursion has."""
+        return max(self.depth[x.space] for x in order)
 
     def full(self, key: Any) -> Array:
         """An index as kernels take it: for each row which row, or -1."""

@@ -208,7 +208,7 @@ class Program:
 
     def _cost(self, layout: Any) -> float:
         """About how many seconds the groups take with NumPy, by counts alone."""
-        calls = layout.levels * sum(len(r.order) for r in self.loops)
+        calls = sum(layout.count(r.order) * len(r.order) for r in self.loops)
         places = 0
         for g in self.groups():
             rows = layout.lengths.get(g.domain[0], 0) * g.block

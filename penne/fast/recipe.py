@@ -23,7 +23,7 @@ from .running import Run
 from .structure import Structure
 
 _programs = Cache("programs", 1 << 8)
-_layouts = Cache("layouts", 1 << 8)
+_layouts = Cache("layouts", 1 << 6)
 _item = methodcaller("item")
 
 
@@ -59,6 +59,7 @@ class Recipe:
     ):
         structure = Structure(graph, picks)
         divided = told_apart(graph, structure) if picks else None
+        self.divided = 0 if divided is None else len(divided) - len(graph.kinds)
         if divided is not None:
             graph.number(divided)
             structure = Structure(graph, picks)
@@ -85,6 +86,10 @@ class Recipe:
         )
         self.of = dict(zip(sources, self.program.outputs))
         self.reached = {self.leaves[k] for k in self.program.reached}
+
+    def forget(self) -> None:
+        """Keep nothing but leaves, so that what was asked for can be freed."""
+        self.asked, self.nodes = [], []
 
     def run(self, known: Mapping[Expression, Any]) -> "Evaluation":
         """Compute all that is asked for from what the leaves are now."""
@@ -130,11 +135,9 @@ class Evaluation:
             return np.fromiter(map(_item, values), xs[0].dtype, len(values))
         return np.array(values)
 
-    def value(self, x: Expression) -> Any:
-        """The value of one expression that was asked for."""
-        recipe = self.recipe
-        place = recipe.asked.index(x)
-        return self._at(recipe.codes[place])
+    def value(self) -> Any:
+        """The value of the first expression that was asked for."""
+        return self._at(self.recipe.codes[0])
 
     def _at(self, code: int) -> Any:
         made = self.recipe.of[source_of(code)]

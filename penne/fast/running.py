@@ -131,7 +131,7 @@ class Run:
             self._call(recursion, of, kernel)
             return
         steps = [s for item in recursion.items for s in self._steps(item, recursion)]
-        levels = range(self.layout.levels)
+        levels = range(self.layout.count(recursion.order))
         for level in levels if recursion.ascending else reversed(levels):
             for step in steps:
                 step(level)
@@ -147,7 +147,8 @@ class Run:
     ) -> None:
         layout = self.layout
         bounds = layout.bounds[recursion.order[0].space]
-        starts, stops = bounds[:-1], bounds[1:]
+        count = layout.count(recursion.order)
+        starts, stops = bounds[:count], bounds[1 : count + 1]
         if not recursion.ascending:
             starts, stops = starts[::-1].copy(), stops[::-1].copy()
         arrays = [flat(self.values[x.number], kind) for x, kind in of.arrays]

@@ -1,0 +1,119 @@
+"""What the fast executor makes of a graph, in words.
+
+This module imports ``collect``, ``recipe``, ``programs``, ``buffers`` and ``store``.
+"""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+from ..graph import Expression
+from . import buffers, store
+from .collect import Collected, Kind, reached
+from .program import Irregular
+from .programs import Program, Recursion
+from .recipe import Recipe
+
+MOST_LINES = 30
+
+
+class Explanation(str):
+    """A text that shows itself as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def explained(loss: Expression, few: Callable[[Collected], bool]) -> Explanation:
+    """How a loss and its gradients are computed; ``few``: whether a graph is not worth
+    batching."""
+    began = perf_counter()
+    graph = Collected(reached([loss], {}), {}, [loss])
+    collected = perf_counter()
+    if few(graph):
+        return Explanation(f"{_summary(graph)}: too few to batch, computed op by op")
+    try:
+        recipe = Recipe(graph, [loss], False, True)
+    except Irregular as error:
+        return Explanation(
+            f"{_summary(graph)}: irregular, with fewer batches ({error})"
+        )
+    scheduled = perf_counter()
+    recipe.run({})
+    times = began, collected, scheduled, perf_counter()
+    return Explanation("\n".join(_lines(graph, recipe, times)))
+
+
+def _summary(graph: Collected) -> str:
+    count = sum(len(kind.nodes) for kind in graph.kinds)
+    alone = sum(len(kind.nodes) == 1 for kind in graph.kinds)
+    kinds = len(graph.kinds)
+    return f"{_some(count, 'node')} of {_some(kinds, 'kind')}, {alone} of them alone"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _lines(graph: Collected, recipe: Recipe, times: Any) -> Iterator[str]:
+    program = recipe.program
+    yield f"{_summary(graph)}; {_some(program.count, 'instruction')}"
+    parts = zip(("collecting", "scheduling", "computing"), times, times[1:])
+    yield ", ".join(f"{part} {(b - a) * 1e3:.1f} ms" for part, a, b in parts)
+    kinds = sorted(graph.kinds, key=lambda kind: -len(kind.nodes))
+    for kind in kinds[:MOST_LINES]:
+        yield f"  {_kind(kind)}"
+    if len(kinds) > MOST_LINES:
+        yield f"  and {_some(len(kinds) - MOST_LINES, 'smaller kind')}"
+    for loop in program.loops:
+        yield _loop(loop, recipe, program)
+    yield from _advice(graph, recipe)
+    yield _kernels(program)
+    yield f"buffers kept: {buffers.held() / 2**20:.1f} MiB"
+
+
+def _kind(kind: Kind) -> str:
+    name, shape = kind.op.name, getattr(kind.type, "shape", ())
+    if kind.wide is not None:
+        return f"{name} of {sum(kind.wide):,} rows, to {_some(len(kind.nodes), 'sum')}"
+    why = "" if len(kind.nodes) > 1 else " (alone: there is one like it)"
+    why = why if kind.op.batch else " (one by one: the op says batch=False)"
+    return f"{len(kind.nodes):,} x {name}{shape}{why}"
+
+
+def _loop(loop: Recursion, recipe: Recipe, program: Program) -> str:
+    which = "forward" if loop.ascending else "backward"
+    how = "one kernel" if id(loop) in program.kernels else "NumPy"
+    if loop.kernel is None:
+        how = "level by level"
+    length = recipe.layout.lengths[loop.order[0].space]
+    return (
+        f"recursion, {which}: {_some(len(loop.order), 'instruction')}, {length:,} rows "
+        f"in {_some(recipe.layout.count(loop.order), 'level')}; {how}"
+    )
+
+
+def _advice(graph: Collected, recipe: Recipe) -> Iterator[str]:
+    """What a decorator would save."""
+    if recipe.divided:
+        steps = max(len(kind.nodes) for kind in graph.kinds)
+        yield (
+            f"an undecorated step was found, of {recipe.divided} nodes, about "
+            f"{steps:,} times: @penne.cell would build one node for each"
+        )
+
+
+def _kernels(program: Program) -> str:
+    if not store.available():
+        return "kernels: none, numba is not installed; pip install penne-nn[fast]"
+    made = store.stats()
+    known = f"{made['compiled']} compiled and {made['loaded']} loaded in this process"
+    wanted = _some(len(program.described), "kernel")
+    if program.kernels or not program.described:
+        return f"kernels: {wanted}; {known}"
+    return (
+        f"kernels: {wanted}, not yet compiled (that will pay after about "
+        f"{program.price:.0f} s of work; so far {program.spent:.1f} s); {known}"
+    )
