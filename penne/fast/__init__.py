@@ -97,8 +97,9 @@ def _recipe(
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
     _counts["evaluations"] += 1
-    if sum(x.op is not None and x not in known for x in order) < LEAST_NODES:
-        return None
+    if len(order) < 8 * LEAST_NODES:
+        if sum(x.op is not None and x not in known for x in order) < LEAST_NODES:
+            return None
     for regular in (True, False):
         graph = Collected(order, known, None if keep else wanted, regular)
         asked = [x for x in wanted if x in graph.where]

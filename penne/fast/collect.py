@@ -256,7 +256,8 @@ def _flattened(
     nested = [a for x in adds for a in x.args if a in adds]
     if len(nested) < MANY:
         return []
-    uses = Counter(chain(chain.from_iterable(map(_args, order)), wanted))
+    everyone = chain(chain.from_iterable(map(_args, order)), wanted)
+    uses = Counter(filter(adds.__contains__, everyone))
     inner = {a for a in nested if uses[a] == 1}
     found: dict[Any, list[tuple[Expression, list[Expression]]]] = defaultdict(list)
     gone: set[Expression] = set()

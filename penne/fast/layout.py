@@ -17,6 +17,7 @@ from .program import SEGMENTS, Instruction, Irregular
 from .structure import LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]
+_OPEN = -2  # the level of a row whose needs are being looked at
 
 
 class Index(NamedTuple):
@@ -211,7 +212,7 @@ def _depths(lengths: dict[int, int], edges: Sequence[Any]) -> tuple[Any, Any]:
     first = dict(zip(spaces, np.cumsum([0] + [lengths[s] for s in spaces]).tolist()))
     count = sum(lengths[s] for s in spaces)
     needs: list[list[int]] = [[] for _ in range(count)]
-    for above, below, dst, src in edges:
+    for above, below, dst, src in _different(edges):
         for d, s in zip((dst + first[above]).tolist(), (src + first[below]).tolist()):
             needs[d].append(s)
     depth, root = _levelled(needs)
@@ -220,28 +221,52 @@ def _depths(lengths: dict[int, int], edges: Sequence[Any]) -> tuple[Any, Any]:
     return {s: levels[a:b] for s, a, b in cut}, {s: roots[a:b] for s, a, b in cut}
 
 
+def _different(edges: Sequence[Any]) -> list[Any]:
+    """Edges without those that say the same, as those of h and c do."""
+    found: dict[Any, Any] = {}
+    for above, below, dst, src in edges:
+        found[above, below, dst.tobytes(), src.tobytes()] = above, below, dst, src
+    return list(found.values())
+
+
 def _levelled(needs: list[list[int]]) -> tuple[list[int], list[int]]:
     """The length of the longest way to each row, and where it starts."""
     depth, root = [-1] * len(needs), list(range(len(needs)))
-    for start in range(len(needs)):
-        stack = [start]
-        while stack:
-            row = stack[-1]
-            if depth[row] >= 0:
-                stack.pop()
-                continue
-            missing = [s for s in needs[row] if depth[s] < 0]
-            if missing:
-                if depth[row] == -2:
-                    raise Irregular("rows that need each other")
-                depth[row] = -2
-                stack.extend(missing)
-                continue
-            stack.pop()
-            best = max(needs[row], key=depth.__getitem__, default=row)
-            depth[row] = depth[best] + 1 if best != row else 0
-            root[row] = root[best]
+    for row, below in enumerate(needs):
+        if all(depth[s] >= 0 for s in below):  # as in most graphs: older rows first
+            _put(row, below, depth, root)
+    for row, level in enumerate(depth):
+        if level < 0:
+            _descend(row, needs, depth, root)
     return depth, root
+
+
+def _put(row: int, below: list[int], depth: list[int], root: list[int]) -> None:
+    """The level of a row, of which the levels below are known."""
+    if not below:
+        depth[row] = 0
+        return
+    best = max(below, key=depth.__getitem__) if len(below) > 1 else below[0]
+    depth[row], root[row] = depth[best] + 1, root[best]
+
+
+def _descend(
+    start: int, needs: list[list[int]], depth: list[int], root: list[int]
+) -> None:
+    """The levels of a row and of all it needs."""
+    stack = [start]
+    while stack:
+        row = stack[-1]
+        missing = [s for s in needs[row] if depth[s] < 0]
+        if depth[row] >= 0 or not missing:
+            stack.pop()
+            if depth[row] < 0:
+                _put(row, needs[row], depth, root)
+        elif depth[row] == _OPEN:
+            raise Irregular("rows that need each other")
+        else:
+            depth[row] = _OPEN
+            stack.extend(missing)
 
 
 def _slice(rows: Array) -> Any:

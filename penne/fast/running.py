@@ -22,7 +22,7 @@ from .program import Instruction
 from .programs import Program, Recursion
 
 Array = np.ndarray[Any, Any]
-LEAST_ROWS = 16  # in a level, from which BLAS does better than the product in a kernel
+LEAST_ROWS = 4  # in a level, from which BLAS does better than the product in a kernel
 LEAST_WORK = 1 << 20
 
 
