@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from ..compute import PLAIN, Plain, Values, check_numbers
 from ..differentiate import check_reached
 from ..doorway import executor, plain
-from ..graph import Expression, Parameter
+from ..graph import Expression, Parameter, topological
 from ..settings import Setting
 from . import buffers, store
 from .collect import Collected, reached
@@ -37,10 +37,12 @@ class Fast(Plain):
         order: Sequence[Expression] | None = None,
     ) -> None:
         """As ``Plain.evaluate``."""
-        order = reached(wanted, values)
-        recipe = _recipe(order, wanted, values, keep, False)
+        missing = topological(wanted, values)
+        recipe = None
+        if not is_small(missing):
+            order = reached(wanted, values)
+            recipe = _recipe(order, wanted, values, keep, False)
         if recipe is None:
-            missing = [x for x in order if x not in values]
             super().evaluate(wanted, values, keep, missing)
             return
         done = recipe.run(values)
@@ -65,7 +67,8 @@ class Fast(Plain):
         recipe = _recipes.get(loss) if values is None else None
         if recipe is None:
             order = reached([loss], {})
-            recipe = _recipe(order, [loss], {}, values is not None, True)
+            if not is_small(order):
+                recipe = _recipe(order, [loss], {}, values is not None, True)
             if recipe is None:
                 return PLAIN.gradients(loss, sparse, values)
             for x in recipe.leaves:
@@ -96,10 +99,6 @@ def _recipe(
     gradients: bool,
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
-    _counts["evaluations"] += 1
-    if len(order) < 8 * LEAST_NODES:
-        if sum(x.op is not None and x not in known for x in order) < LEAST_NODES:
-            return None
     for regular in (True, False):
         graph = Collected(order, known, None if keep else wanted, regular)
         asked = [x for x in wanted if x in graph.where]
@@ -114,6 +113,14 @@ def _recipe(
         _counts["kinds"] += len(graph.kinds)
         return recipe
     return None
+
+
+def is_small(order: Sequence[Expression]) -> bool:
+    """Whether a graph has few nodes, seen at a glance."""
+    _counts["evaluations"] += 1
+    if len(order) >= 8 * LEAST_NODES:
+        return False
+    return sum(x.op is not None for x in order) < LEAST_NODES
 
 
 def few(graph: Collected) -> bool:
