@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
+from ..composite import Slots
 from ..graph import Expression
 from . import buffers, store
 from .collect import Collected, Kind, reached
@@ -75,9 +76,10 @@ def _lines(graph: Collected, recipe: Recipe, times: Any) -> Iterator[str]:
 
 
 def _kind(kind: Kind) -> str:
-    name, shape = kind.op.name, getattr(kind.type, "shape", ())
+    name = kind.op.name
     if kind.wide is not None:
-        return f"{name} of {sum(kind.wide):,} rows, to {_some(len(kind.nodes), 'sum')}"
+        return f"{len(kind.nodes):,} x {name} of {sum(kind.wide):,} rows"
+    shape = "" if isinstance(kind.type, Slots) else kind.type.shape
     why = "" if len(kind.nodes) > 1 else " (alone: there is one like it)"
     why = why if kind.op.batch else " (one by one: the op says batch=False)"
     return f"{len(kind.nodes):,} x {name}{shape}{why}"
