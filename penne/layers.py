@@ -102,7 +102,7 @@ class Layer(Module):
             )
         z = reduce(add, map(self._term, inputs, self.insize, self.weights))
         if self.bias is not None:
-            z = z + self.bias
+            z = add(z, self.bias)
         return z if self.f is None else self.f(z)
 
     def _term(self, x: Any, n: Any, W: Parameter) -> Expression:
@@ -144,7 +144,10 @@ def positive(name: str, what: str, size: Any) -> int:
 
 def flat(args: Sequence[Any]) -> list[Any]:
     """Arguments with tuples opened: several inputs at once are a tuple."""
-    if not any(isinstance(a, tuple) for a in args):
+    for a in args:
+        if isinstance(a, tuple):
+            break
+    else:
         return list(args)
     return [x for a in args for x in (flat(a) if isinstance(a, tuple) else [a])]
 

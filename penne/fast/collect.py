@@ -247,12 +247,7 @@ def _flattened(
     wanted: Sequence[Expression],
 ) -> list[Kind]:
     """Long sums of sums, taken out of ``groups``: sums of many rows."""
-    adds = {
-        x
-        for x in groups.get(ADD, ())
-        if x.args[0].type.shape == x.args[1].type.shape
-        and x.args[0].type.dtype == x.args[1].type.dtype == x.type.dtype
-    }
+    adds = {x for x in groups[ADD] if _is_even(x)}
     nested = [a for x in adds for a in x.args if a in adds]
     if len(nested) < MANY:
         return []
@@ -271,6 +266,15 @@ def _flattened(
     if not groups[ADD]:
         del groups[ADD]
     return [_sums(parts) for parts in found.values()]
+
+
+def _is_even(x: Expression) -> bool:
+    """Whether a sum broadcasts and casts nothing."""
+    a, b = x.args
+    mine, first, second = x.type, a.type, b.type
+    if first is mine and second is mine:
+        return True
+    return plain_type(first) is plain_type(mine) is plain_type(second)
 
 
 def _terms(

@@ -110,14 +110,11 @@ class Program:
         turn_weights(reachable(self.gradients))
 
     def _unify(self) -> None:
-        """Compute once what is the same, until nothing more is."""
-        before = 0
-        while before != (now := len(reachable([*self.outputs, *self.gradients]))):
-            parts = blocks([*self.outputs, *self.gradients])
-            unify(x for block in parts for x in block.instructions)
-            self.outputs = resolved(self.outputs)
-            self.gradients = resolved(self.gradients)
-            before = now
+        """Compute once what is the same."""
+        parts = blocks([*self.outputs, *self.gradients])
+        unify(x for block in parts for x in block.instructions)
+        self.outputs = resolved(self.outputs)
+        self.gradients = resolved(self.gradients)
 
     def _arrange(self) -> None:
         """Fuse, and put everything in order."""

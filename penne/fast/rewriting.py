@@ -143,9 +143,11 @@ def _same_axes(x: Instruction) -> bool:
 
 
 def unify(order: Iterable[Instruction]) -> None:
-    """What applies one op to the same arguments again is the first of them."""
+    """What applies one op to the same arguments again is the first of them; arguments
+    come first in ``order``, but for those of recursions."""
     known: dict[object, Instruction] = {}
     for y in order:
+        y.inputs = [_named(x) for x in y.inputs]
         if isinstance(y.op, str) and y.op != "turned":
             continue
         key = y.op, y.space, repr(y.params), *map(id, y.inputs)
