@@ -8,7 +8,7 @@ The gradient of a composite op is the derivative of its body, a composite op aga
 This module imports ``graph``, ``dtypes``, ``settings`` and ``differentiate``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +89,16 @@ class Composite(Op):
             for k in dead:
                 slots[k] = None
         return slots
+
+    def applications(
+        self, arrays: Sequence[Any]
+    ) -> Iterator[tuple[Op, list[Any], Any]]:
+        """Each step taken: its op, its arguments, its value."""
+        slots = list(arrays)
+        for op, places, params in self.steps:
+            given = [slots[k] for k in places]
+            slots.append(op.forward(*given, **params))
+            yield op, given, slots[-1]
 
     def body(self, types: Sequence[ArrayType]) -> list[Expression]:
         """The expressions of all slots, over new symbols of these types."""

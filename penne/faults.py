@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Expression
+from .graph import Expression, Op
 
 
 def has_nan(array: Any) -> bool:
@@ -26,7 +26,21 @@ def nan_error(
     x = next(x for x in order if x.dtype.kind == "f" and has_nan(values[x]))
     if x.op is None:
         return FloatingPointError(f"NaN in a leaf, {x!r}")
-    seen = " and ".join(str(a.shape) for a in x.args)
-    return FloatingPointError(
-        f"{x.op.name}: NaN from arguments without NaN, got {seen}"
-    )
+    node = x.args[0]
+    op, arrays = x.op, tuple(values[a] for a in x.args)
+    if hasattr(node.op, "applications"):  # x is a slot of a composite op
+        op, arrays = _first(node.op, tuple(values[a] for a in node.args))
+    seen = " and ".join(str(np.shape(a)) for a in arrays)
+    return FloatingPointError(f"{op.name}: NaN from arguments without NaN, got {seen}")
+
+
+def _first(op: Any, arrays: tuple[Any, ...]) -> tuple[Op, tuple[Any, ...]]:
+    """The first op within a composite op that makes NaN of ``arrays``."""
+    for inner, given, value in op.applications(arrays):
+        if hasattr(inner, "applications"):
+            found = _first(inner, tuple(given))
+            if found[0] is not inner:
+                return found
+        elif value.dtype.kind == "f" and has_nan(value):
+            return inner, tuple(given)
+    return op, arrays

@@ -7,9 +7,11 @@ This module imports ``graph``, ``ops``, ``functions``, ``compute``, ``modules`` 
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .composite import Body, Symbol, project
 from .compute import compute_value
 from .differentiate import gradient
 from .dtypes import INDEX
@@ -24,6 +26,9 @@ from .settings import current_dtype, generator
 
 Function = Callable[[Expression], Expression]
 Size = int | str | Sequence[Any]
+
+
+_plans: "WeakKeyDictionary[Layer, dict[Any, Any]]" = WeakKeyDictionary()
 
 
 class Layer(Module):
@@ -100,10 +105,35 @@ class Layer(Module):
                 f"Layer: takes {len(self.insize)} arguments for insize "
                 f"{self.insize}, got {len(inputs)}"
             )
+        try:
+            op, type, leaves, slot = _plans[self][tuple([x.type for x in inputs])]
+        except (KeyError, AttributeError):
+            return self._planned(inputs)
+        return project(Expression(op, (*inputs, *leaves), {}, type), slot)
+
+    def _planned(self, inputs: list[Any]) -> Expression:
+        """As one node, where the function is known to be pure and this saves some."""
+        y = self._composed(inputs)
+        types = [getattr(x, "type", None) for x in inputs]
+        worth = len(inputs) > 1 or self.f is not None
+        if worth and is_own(self.f) and all(t and t.floating for t in types):
+            symbols = [Symbol(x.type) for x in inputs]
+            z = self._composed(symbols)
+            body = Body.of("Layer", symbols, [z])
+            plan = body.op, body.type, body.captured, body.places[z]
+            _plans.setdefault(self, {})[tuple(types)] = plan
+            return self(*inputs)
+        return y
+
+    def _composed(self, inputs: list[Any]) -> Expression:
         z = reduce(add, map(self._term, inputs, self.insize, self.weights))
         if self.bias is not None:
             z = add(z, self.bias)
         return z if self.f is None else self.f(z)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        _plans.pop(self, None)
 
     def _term(self, x: Any, n: Any, W: Parameter) -> Expression:
         diagonal = n == "diag"
