@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
+from penne.composite import Slots
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
@@ -207,16 +208,14 @@ def test_documented_float32():
     loss = documented_loss(r, output)
     parameters = [*r.parameters().values(), *output.parameters().values()]
     everything = topological([loss, *gradient(loss, parameters)])
-    slots = []
-    for x in everything:
-        if x.op is not None and x.floating:
-            slots += (
-                x.type.parts[x.op.count :] if hasattr(x.type, "parts") else [x.type]
-            )
-    slots = [t for t in slots if t.floating]
-    assert {t.dtype.name for t in slots} == {"float32"}
+    nodes = [x for x in everything if x.op is not None and x.floating]
+    parts = [getattr(x.type, "parts", (None, x.type)) for x in nodes]
+    counts = [getattr(x.op, "count", 1) for x in nodes]
+    computed = [t for part, n in zip(parts, counts) for t in part[n:] if t.floating]
+    assert {t.dtype.name for t in computed} == {"float32"}
     values = compute_values(everything)
-    assert {values[x].dtype.name for x in nodes} == {"float32"}
+    arrays = [values[x] for x in nodes if not isinstance(x.type, Slots)]
+    assert {a.dtype.name for a in arrays} == {"float32"}
     assert {g.dtype.name for g in compute_gradients(loss).values()} == {"float32"}
     trainer = Adagrad(learning_rate=0.1)
     trainer.receive(loss)
