@@ -287,7 +287,7 @@ def _is_lookup(term: Instruction) -> bool:
 
 def _blocks(terms: list[Instruction], type: ArrayType) -> list[Instruction] | None:
     """The gradients of slices, if these lie side by side and are all there is."""
-    if any(t.op is not UNSLICE for t in terms):
+    if any(t.op is not UNSLICE or not t.params["steps"] for t in terms):
         return None
     found = sorted((t.params["steps"][-1], k) for k, t in enumerate(terms))
     stops = [start for (start, _, _), _ in found] + [type.shape[-1]]

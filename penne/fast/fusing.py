@@ -54,8 +54,9 @@ def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
     order = list(order)
     found: dict[Instruction, Place] = {}
     for y in order:
-        if y.op is SLICE and y.space is not None and _is_block(y):
-            found[y] = Place(y.inputs[0], y.params["steps"][-1][0])
+        if y.op is SLICE and y.space is not None and y.params["steps"] and _is_block(y):
+            base, start = found.get(y.inputs[0], Place(y.inputs[0], 0))
+            found[y] = Place(base, start + y.params["steps"][-1][0])
     for y in order:
         if y.op is JOIN and y.space is not None and y.params["axis"] == -1:
             _place_parts(y, found)

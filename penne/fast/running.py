@@ -14,7 +14,7 @@ import numpy as np
 from ..rows import Grouping, Rows, sum_rows
 from .buffers import empty
 from .describing import Kernel
-from .fusing import Group
+from .fusing import SLICE, Group
 from .kernels import FULL, SCALAR
 from .layout import Layout
 from .lowering import added
@@ -189,7 +189,7 @@ class Run:
     def _is_view(self, x: Instruction) -> bool:
         """Whether x is columns of its argument, or its arguments are of x."""
         places = self.program.places
-        if x in places and places[x].base in x.inputs:
+        if x in places and x.op is SLICE:
             return True
         return any(y in places and places[y].base is x for y in x.inputs)
 
