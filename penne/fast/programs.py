@@ -107,11 +107,11 @@ class Program:
         found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
-        turn_weights(reachable(self.gradients))
 
     def _unify(self) -> None:
         """Compute once what is the same."""
         parts = blocks([*self.outputs, *self.gradients])
+        turn_weights(x for block in parts if block.loop for x in block.instructions)
         unify(x for block in parts for x in block.instructions)
         self.outputs = resolved(self.outputs)
         self.gradients = resolved(self.gradients)
