@@ -18,6 +18,7 @@ from .collect import ADD_ALL
 from .program import Instruction, apply, constant
 
 OUTER, CROSSPROD, SCATTER_ADD = OPS["outer"], OPS["crossprod"], OPS["scatter_add"]
+ASUM = OPS["asum"]
 UNSLICE, JOIN, DETACH = OPS["unslice_axes"], OPS["concatenate"], OPS["detach"]
 _rules = Cache("rules of gradients for programs", 1 << 12)
 
@@ -234,7 +235,19 @@ def totalled(term: Instruction) -> Instruction:
     single = term.op is SCATTER_ADD and len(term.inputs) == 2
     if single and not any(apart) and _is_plain(term):
         return Instruction("lookup", term.inputs, term.type, params=term.params)
+    if term.op is ASUM and _sums_leading(term):
+        return Instruction("total", term.inputs, term.type)
     return Instruction("total", [term], term.type)
+
+
+def _sums_leading(term: Instruction) -> bool:
+    """Whether all axes but those of the result are summed, and the result's last."""
+    (x,) = term.inputs
+    kept = len(term.type.shape)
+    leading = tuple(range(-len(x.type.shape), -kept))
+    same = x.type.dtype == term.type.dtype and x.type.shape[-kept:] == term.type.shape
+    axes = tuple(sorted(term.params["axis"]))
+    return kept > 0 and not term.params["keepdims"] and axes == leading and same
 
 
 def _is_plain(term: Instruction) -> bool:

@@ -324,6 +324,16 @@ def _rows(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _total(run: Run, x: Instruction, inputs: Any) -> Any:
+    """The sum over rows, and over all axes before those of the result."""
+    rows, shape = inputs[0], x.type.shape
+    if rows.ndim > 1 + len(shape):
+        rows = rows.reshape(prod(rows.shape[: rows.ndim - len(shape)]), *shape)
+    if rows.ndim == 2 and len(rows) >= 64 and rows.dtype.char in "fd":
+        return np.ones(len(rows), rows.dtype) @ rows
+    return np.add.reduce(rows, axis=0)
+
+
 def _lookup(run: Run, x: Instruction, inputs: Any) -> Any:
     shape = x.params["shape"]
     if len(inputs) > 2:
@@ -366,7 +376,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "collapse": _collapse,
     "dense": lambda run, x, inputs: inputs[0].dense(),
     "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
-    "total": lambda run, x, inputs: np.add.reduce(inputs[0], axis=0),
+    "total": _total,
     "lookup": _lookup,
     "gathered": lambda run, x, inputs: inputs[0][run.layout.indices[x.index].dst].sum(
         axis=0
