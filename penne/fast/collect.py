@@ -269,7 +269,9 @@ def _flattened(
 
 
 def _is_even(x: Expression) -> bool:
-    """Whether a sum broadcasts and casts nothing."""
+    """Whether a sum of numbers broadcasts and casts nothing."""
+    if x.type.dtype.kind == "b":
+        return False
     a, b = x.args
     mine, first, second = x.type, a.type, b.type
     if first is mine and second is mine:

@@ -87,7 +87,7 @@ def share_lookups(order: Iterable[Instruction], spaces: Iterator[int]) -> None:
         if y.op is not VECMAT and y.op is not MATMAT:
             continue
         x, W = y.inputs
-        if x.op is not GATHER or W.space is not None or not _is_table(x):
+        if x.op is not GATHER or not _is_table(x) or not _is_matrix(W):
             continue
         T, symbols = x.inputs
         if symbols not in known:
@@ -106,6 +106,10 @@ def _is_table(x: Instruction) -> bool:
     T, *indices = x.inputs
     plain = len(indices) == 1 and x.params["after"] == 1 and len(T.type.shape) == 2
     return plain and T.space is None and indices[0].space is not None
+
+
+def _is_matrix(W: Instruction) -> bool:
+    return W.space is None and len(W.type.shape) == 2
 
 
 def turn_weights(order: Iterable[Instruction]) -> None:
