@@ -50,7 +50,8 @@ class Group(NamedTuple):
 
 
 def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
-    """The instructions whose arrays are columns of another's."""
+    """The instructions whose arrays are columns of another's; a single column is
+    none of these, as kernels take what gives one number a row without columns."""
     order = list(order)
     found: dict[Instruction, Place] = {}
     for y in order:
@@ -66,19 +67,24 @@ def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
 def _is_block(y: Instruction) -> bool:
     shape, steps = y.inputs[0].type.shape, y.params["steps"]
     rest = zip(steps[-2::-1], shape[-2::-1])
-    return steps[-1][2] == 1 and all(s == (0, n, 1) for s, n in rest)
+    whole = all(s == (0, n, 1) for s, n in rest)
+    return steps[-1][2] == 1 and whole and y.type.shape[-1] > 1
 
 
 def _place_parts(y: Instruction, found: dict[Instruction, Place]) -> None:
     """The parts of a join, where they can be computed in place."""
     parts = y.inputs
     alone = len(set(parts)) == len(parts) and not any(x in found for x in parts)
-    if not alone or not all(x.space == y.space and is_elementwise(x) for x in parts):
+    if not alone or not all(_is_part(x, y) for x in parts):
         return
     start = 0
     for x in parts:
         found[x] = Place(y, start)
         start += x.type.shape[-1]
+
+
+def _is_part(x: Instruction, y: Instruction) -> bool:
+    return x.space == y.space and is_elementwise(x) and x.type.shape[-1] > 1
 
 
 def is_elementwise(x: Instruction) -> bool:
