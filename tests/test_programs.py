@@ -1,0 +1,464 @@
+"""What programs the fast executor makes of graphs, and that they are right."""
+
+import os
+import subprocess
+import sys
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import penne
+from penne import *
+from penne import caches, cell, fast
+from penne.fast.adjoint import reachable
+from penne.fast.collect import Collected, reached
+from penne.fast.program import Irregular
+from penne.fast.recipe import Recipe
+from penne.graph import OPS
+from penne.recurrent.variants import StandardLSTM
+
+V, H = 5, 3
+PRODUCTS = OPS["vecmat"], OPS["matmat"]
+
+
+@pytest.fixture(autouse=True)
+def _every_size(monkeypatch):
+    """Graphs are batched whatever their size; parameters are float64."""
+    monkeypatch.setattr(fast, "LEAST_NODES", 0)
+    monkeypatch.setattr(fast, "MOST_KINDS", 1)
+    with default_dtype("float64"):
+        yield
+
+
+class Own(Transducer):
+    """An undecorated cell."""
+
+    def __init__(self, insize, size):
+        self.gate = Layer([insize, size, "diag"], size, f=sigmoid, rng=0)
+        self.write = Layer([insize, size], size, rng=1)
+
+    def start(self):
+        self.h = constant(np.zeros(H))
+
+    def step(self, inp):
+        f = self.gate(inp, self.h, self.h)
+        self.h = f * self.h + (1 - f) * self.write(inp, self.h)
+        return self.h
+
+
+def weights(*shape, rng=0):
+    """A parameter of small numbers."""
+    return parameter(np.random.default_rng(rng).normal(size=shape) / 2)
+
+
+def recipe(loss, regular=True, gradients=True):
+    """How a loss is computed, with its gradients."""
+    graph = Collected(reached([loss], {}), {}, [loss], regular)
+    return Recipe(graph, [loss], False, gradients, regular)
+
+
+def agree(loss, batched=True):
+    """The gradients, which are those of the plain executor."""
+    before = fast.stats()["batched"]
+    with fast.enable():
+        got = compute_gradients(loss)
+        value = compute_value(loss)
+    assert (fast.stats()["batched"] > before) == batched
+    with fast.disable():
+        expected = compute_gradients(loss)
+        assert np.isclose(value, compute_value(loss), rtol=1e-12)
+    assert set(got) == set(expected)
+    for p, g in expected.items():
+        assert np.abs(g - got[p]).max(initial=0) <= 1e-12 * max(1, np.abs(g).max())
+    return got
+
+
+def outputs(r, sentences):
+    """A loss of all outputs of all sentences."""
+    return sum(asum(exp(h)) for s in sentences for h in r.transduce(s))
+
+
+def sentences(rng):
+    """Several sentences, of several lengths."""
+    lengths = [4, *rng.integers(1, 9, rng.integers(3, 6))]
+    return [rng.integers(0, V, n).tolist() for n in lengths]
+
+
+# --- structure ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Simple, LSTM, GRU, StandardLSTM, Own])
+def test_lengths_make_no_programs(kind):
+    """Sentences of any number and length share one program."""
+    r, rng = kind(-V, H), np.random.default_rng(0)
+    with fast.enable():
+        compute_gradients(outputs(r, sentences(rng)))
+        made = caches()["programs"].made
+        for _ in range(30):
+            compute_gradients(outputs(r, sentences(rng)))
+    assert caches()["programs"].made == made
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_shapes_of_trees_make_no_programs(traced):
+    """Trees of any shape share one program, decorated or not."""
+    leaf, both = Layer(-V, H, rng=0), Layer([H, H], H, rng=1)
+    join = cell(lambda a, b: both(a, b)) if traced else both
+    rng = np.random.default_rng(0)
+
+    def grow(n):
+        if n == 1:
+            return leaf(int(rng.integers(V)))
+        k = int(rng.integers(1, n))
+        return join(grow(k), grow(n - k))
+
+    made = set()
+    for _ in range(20):
+        loss = sum(asum(exp(grow(n))) for n in [7, *rng.integers(5, 12, 12)])
+        agree(loss)
+        made.add(recipe(loss).program)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("lengths", [[9], [5, 3, 4]])
+def test_roles_of_an_undecorated_step(lengths):
+    """Each op of a step is a kind of its own, with as many rows as there are steps."""
+    r = Own(H, H)
+    xs = [np.random.default_rng(n).normal(size=(n, H)) for n in lengths]
+    loss = outputs(r, [list(x) for x in xs])
+    graph = recipe(loss)
+    loops = graph.program.loops
+    assert len(loops) == 2
+    for loop in loops:
+        assert {graph.layout.lengths[x.space] for x in loop.order} == {sum(lengths)}
+    agree(loss)
+
+
+@pytest.mark.parametrize("kind", [Simple, LSTM, GRU, StandardLSTM, Own])
+def test_recursions_hold_nothing_else(kind):
+    """Of each instruction of a recursion the instruction itself is made."""
+    loss = outputs(kind(H, H), [list(np.ones((n, H))) for n in (5, 3, 4)])
+    for loop in recipe(loss).program.loops:
+        for x in loop.order:
+            assert x in reachable(x.inputs)
+
+
+def test_products_of_inputs_stand_outside():
+    """An LSTM multiplies all inputs before it starts: within a step there is one
+    product, of the state with the weights of all gates side by side."""
+    loss = outputs(LSTM(2, H), [list(np.ones((n, 2))) for n in (5, 3, 4)])
+    program = recipe(loss).program
+    (forward,) = [loop for loop in program.loops if loop.ascending]
+    (product,) = [x for x in forward.order if x.op in PRODUCTS]
+    assert product.type.shape == (3 * H,)
+    outside = [x for x in program.items if getattr(x, "op", None) in PRODUCTS]
+    assert (3 * H,) in [x.type.shape for x in outside]
+
+
+def test_products_of_lookups_are_shared():
+    """Products of what is looked up are computed once for each distinct symbol."""
+    table, r = weights(V, 2), LSTM(2, H)
+    found = recipe(outputs(r, [[table[k] for k in s] for s in ([1, 4, 1, 1], [4, 4])]))
+    run = found.run({}).run
+    (once,) = [x for x in found.program.order if x.op == "distinct"]
+    assert run.lengths[once.space] == 2
+    inside = [
+        x for x in found.program.order if x.op in PRODUCTS and x.space is not None
+    ]
+    assert once.space in {x.space for x in inside}
+
+
+def test_products_of_one_factor_are_one():
+    """Several weights by which the same rows are multiplied stand side by side."""
+    U, W = weights(H, 2), weights(H, 4, rng=1)
+    xs = [tanh(constant(np.ones(H) * k)) for k in range(5)]
+    loss = sum(asum(exp(dot(x, U))) + asum(exp(dot(x, W))) for x in xs)
+    found = [x for x in recipe(loss).program.order if x.op in PRODUCTS]
+    assert [x.type.shape for x in found] == [(6,)]
+    agree(loss)
+
+
+# --- which executor -------------------------------------------------------------------
+
+
+def _chosen(**environment):
+    root = Path(penne.__file__).parents[1]
+    text = (
+        "from penne import *; from penne.doorway import current\n"
+        "compute_value(constant(1.0) + 1); print(type(current()).__name__)"
+    )
+    known = {**os.environ, "PYTHONPATH": str(root), **environment}
+    command = [sys.executable, "-c", text]
+    return subprocess.check_output(command, env=known, text=True).strip()
+
+
+def test_environment_chooses():
+    """A process begins with the fast executor; with PENNE_FAST=0 with the plain one."""
+    assert _chosen(PENNE_FAST="") == "Fast"
+    assert _chosen(PENNE_FAST="0") == "Plain"
+
+
+def test_plain_for_a_block():
+    """Within ``with penne.plain():`` nothing is batched, after it again."""
+    loss = outputs(LSTM(-V, H), [[1, 2, 3]])
+    with fast.enable():
+        before = fast.stats()
+        with penne.plain():
+            compute_gradients(loss)
+        assert fast.stats() == before
+        compute_gradients(loss)
+        assert fast.stats()["batched"] == before["batched"] + 1
+
+
+def test_small_graphs_run_plain(monkeypatch):
+    """A graph of few nodes, or of almost as many kinds, is not batched."""
+    p = weights(H)
+    few = asum(tanh(p) * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(fast, "LEAST_NODES", 30)
+        agree(few, batched=False)
+    monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
+    agree(few, batched=False)
+
+
+def test_counts():
+    """Statistics count evaluations, and of those batched nodes and kinds."""
+    losses = [asum(tanh(weights(H, rng=k))) for k in range(4)]
+    loss = asum(stack([losses[0], losses[1]]) * 2)
+    before = fast.stats()
+    with fast.enable():
+        compute_value(loss)
+    made = {key: fast.stats()[key] - n for key, n in before.items() if key != "missing"}
+    assert (made["evaluations"], made["batched"], made["nodes"]) == (1, 1, 7)
+    assert 5 <= made["kinds"] <= 6  # tanh of two parameters may be two kinds
+
+
+# --- in words -------------------------------------------------------------------------
+
+
+def test_explanation_of_a_recurrence():
+    """What runs with what is said, and of what there is one it is said that it runs
+    alone."""
+    text = str(fast.explain(outputs(LSTM(-V, H), [[1, 2, 3], [4, 0]])))
+    assert "5 x LongShortTermMemory.step()" in text
+    assert "recursion, forward:" in text
+    assert "5 rows in 3 levels" in text
+    assert "penne.cell" not in text
+    assert "kernels:" in text
+
+
+def test_explanation_of_an_undecorated_step():
+    """That a decorator would help is said of a step without one."""
+    assert "@penne.cell" in fast.explain(outputs(Own(-V, H), [[1, 2, 3, 4], [4, 0, 1]]))
+
+
+def test_explanation_of_what_is_not_batched(monkeypatch):
+    """Ops that run one by one are named with the reason; so is a graph too small."""
+    loss = sum(asum(shifted(weights(H, rng=k) * 1)) for k in range(3))
+    assert "shifted(3,) (one by one: the op says batch=False)" in fast.explain(loss)
+    monkeypatch.setattr(fast, "LEAST_NODES", 30)
+    assert "too few to batch" in fast.explain(loss)
+
+
+# --- right numbers --------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_op():
+    global shifted
+
+    @op("(n)->(n)", gradient=lambda g, y, x: (g,), batch=False)
+    def shifted(x):
+        assert x.ndim == 1
+        return x + 1
+
+    yield
+    del OPS["shifted"]
+
+
+def test_one_by_one():
+    """An op that says batch=False sees one row at a time."""
+    W = weights(H, H)
+    xs = [constant(np.ones(H) * k) for k in range(6)]
+    agree(sum(asum(exp(shifted(tanh(dot(x, W))))) for x in xs))
+    h = weights(H)
+    for _ in range(6):
+        h = shifted(tanh(dot(h, W)))
+    agree(asum(h))
+
+
+def _scaled_by_all():
+    """Steps that all use one number of an earlier step."""
+    W, h = weights(H, H), weights(H, rng=1)
+    states = [h]
+    for _ in range(4):
+        states.append(tanh(dot(states[-1], W)))
+    scale = states[2][0]
+    for _ in range(12):
+        states.append(tanh(dot(states[-1], W) * scale))
+    return sum(map(asum, states))
+
+
+def _summarised():
+    """Rounds, each of which starts from all states of the one before."""
+    W, h, U = weights(H, H), weights(H, rng=1), weights(10 * H, H, rng=2)
+    for _ in range(3):
+        states = [h]
+        for _ in range(10):
+            states.append(tanh(dot(states[-1], W)))
+        h = tanh(dot(concatenate(states[1:]), U))
+    return asum(h)
+
+
+def _attentive():
+    """Steps that look back at all earlier ones."""
+    W, states = weights(H, H), [weights(H, rng=1)]
+    for _ in range(15):
+        memory = stack(states)
+        looked = dot(softmax(dot(memory, states[-1])), memory)
+        states.append(tanh(dot(looked, W)))
+    return asum(states[-1])
+
+
+@pytest.mark.parametrize("make", [_scaled_by_all, _summarised, _attentive])
+def test_irregular_graphs(make):
+    """What is no program of rows and levels at first is one with fewer batches."""
+    loss = make()
+    with pytest.raises(Irregular):
+        recipe(loss)
+    recipe(loss, regular=False)
+    agree(loss)
+    assert "irregular" in fast.explain(loss)
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_loss_is_one_row_of_many(which):
+    """A loss may be any of several nodes of one kind."""
+    p = weights(H)
+    rows = [asum(exp(p * k)) for k in range(5)]
+    with fast.enable():
+        values = compute_values(rows)
+    assert np.isclose(values[rows[which]], np.exp(p.value * which).sum())
+    agree(rows[which] + 0 * rows[0])
+    agree(rows[which])
+
+
+def test_growing_expression():
+    """What is known is believed, nodes of composite ops too; only the rest is
+    computed."""
+    r = LSTM(-V, H, rng=0)
+    states = r.transduce([1, 2, 3, 4, 0, 1])
+    parts = [asum(h) for h in states]
+    with fast.disable():
+        expected = compute_values(parts)
+    with fast.enable():
+        values = {}
+        for part in parts:
+            compute_values(part, values)
+        total = sum(parts)
+        compute_values(total, values)
+    for x in parts:
+        assert np.isclose(values[x], expected[x])
+    assert np.isclose(values[total], sum(expected[x] for x in parts))
+    values = {h: np.full(H, 2.0) for h in states}
+    with fast.enable():
+        assert compute_values(total, values)[total] == len(states) * H * 2
+
+
+def test_sums_of_sums():
+    """Sums nested in any way are those of their terms; a part that is used twice is
+    kept."""
+    p = weights(H)
+    terms = [asum(exp(p * k)) for k in range(24)]
+    left = reduce(lambda a, b: a + b, terms)
+    right = reduce(lambda a, b: b + a, terms)
+    halves = sum(terms[:12]) + sum(terms[12:])
+    part = sum(terms[:12])
+    for loss in (left, right, halves, part * part + sum(terms[12:], start=part)):
+        agree(loss)
+    with fast.enable():
+        assert np.allclose([compute_values([left, part])[x] for x in (left, part)], [
+            compute_value(left), compute_value(part)
+        ])  # fmt: skip
+
+
+def test_sums_of_bools():
+    """Many bools add up to whether there is one that is true."""
+    p = weights(H)
+    for least in (-9.0, 9.0):
+        several = reduce(add, [greater(p[k % H] * 1, least) for k in range(20)])
+        with fast.enable():
+            assert compute_value(several) == (least < 0)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("join", [stack, concatenate])
+def test_joins_of_many(join, axis):
+    """Many arrays are joined along any axis."""
+    W = weights(2, H)
+    parts = [tanh(W * k) for k in range(12)]
+    agree(asum(exp(join(parts, axis=axis) * join(parts[::-1], axis=axis))))
+    agree(asum(exp(join([*parts, W], axis=axis))))
+
+
+def test_columns_side_by_side():
+    """Single columns are joined, and sliced, like wider ones."""
+    W = weights(4, H)
+    xs = [tanh(constant(np.ones((2, 4)) * k) @ W) for k in range(4)]
+    sums = [asum(x, axis=-1, keepdims=True) for x in xs]
+    joined = [concatenate([s, exp(s)], axis=-1) for s in sums]
+    agree(sum(asum(tanh(j)) for j in joined))
+    agree(sum(asum(exp(x[..., 1:2]) * 2 + x[..., :1]) for x in xs))
+
+
+def test_stacks_of_weights():
+    """What is looked up may be multiplied by several matrices at once."""
+    table, W = weights(V, H), weights(2, H, 4, rng=1)
+    for symbols in ([1, 2, 1], [[1, 2], [2, 2], [4, 1]]):
+        agree(sum(asum(tanh(matmul(table[np.array(k)], W))) for k in symbols))
+
+
+def test_empty_sequences():
+    """Sequences without steps add nothing."""
+    r = LSTM(-V, H, rng=0)
+    agree(outputs(r, [[], [1, 2], []]))
+    xs = [constant(np.zeros((0, H))) for _ in range(3)]
+    agree(sum(asum(tanh(dot(x, weights(H, 2)))) for x in xs))
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_tied_weights(turned):
+    """One parameter may be both the table of inputs and the matrix of outputs."""
+    E, r, loss = weights(V, H), LSTM(H, H, rng=0), constant(0.0)
+    for s in ([1, 2, 3], [0, 4], [2, 2, 2, 2]):
+        for h, k in zip(r.transduce([E[k] for k in s]), s):
+            scores = dot(h, transpose(E)) if turned else dot(E, h)
+            loss = loss - logsoftmax(scores)[k]
+    agree(loss)
+
+
+def test_learned_first_state():
+    """A parameter may be where all sequences start."""
+    r = Simple(-V, H, rng=0)
+    r.h0 = weights(H, rng=1)
+    got = agree(outputs(r, [[1, 2, 3], [4, 0], [1]]))
+    assert r.h0 in got
+
+
+def test_a_loss_again():
+    """The same loss, evaluated again, is that of what parameters and constants are
+    now."""
+    r, x = Simple(H, H, rng=0), np.ones((6, H))
+    inputs = [constant(row) for row in x]
+    loss = outputs(r, [inputs[:4], inputs[4:]])
+    first = agree(loss)
+    for p in first:
+        p.value[...] *= 1.5
+    second = agree(loss)
+    x[2:] = -1
+    third = agree(loss)
+    for p in first:
+        assert not np.allclose(first[p], second[p])
+        assert not np.allclose(second[p], third[p])
