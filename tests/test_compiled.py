@@ -208,3 +208,13 @@ def test_sizes_share_kernels(loss):
         for _ in range(250):
             compute_gradients(loss(rng))
     assert (caches()["kernels"].made, caches()["programs"].made) == made
+
+
+def test_single_columns():
+    """What gives one number a row may be joined, and be a slice of something wider."""
+    W = parameter(np.arange(12.0).reshape(4, 3) / 12)
+    xs = [tanh(constant(np.ones((2, 4)) * k) @ W) for k in range(4)]
+    sums = [logsumexp(x, axis=-1, keepdims=True) for x in xs]
+    joined = [concatenate([s, s / 3], axis=-1) for s in sums]
+    sliced = [exp(x * x[..., 1:2] - x[..., :1]) for x in xs]
+    assert_same(sum(map(asum, [*joined, *sliced])), "float64")
