@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 
 import numpy as np
@@ -191,4 +192,17 @@ def test_a_forked_process():
             right = False
         os._exit(0 if right else 1)
     assert equal(numbers(loss), expected)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_while_a_buffer_is_taken():
+    """A child does not wait for a thread of its parent that was taking a buffer."""
+    with buffers._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            buffers.empty(BIG, np.dtype("float64"))
+            os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

@@ -5,6 +5,7 @@ of its pages.  A buffer is free when nobody but this module refers to it, so an 
 that a user holds on to is never written again.  This module imports nothing of penne.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from math import prod
@@ -16,7 +17,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 LEAST = 1 << 16  # bytes, below which a new array is as good
 MOST = 1 << 30  # bytes that are kept
-_NOBODY = 3  # references to a buffer that is free: the list's, the loop's, the call's
+# references to a buffer that is free, as ``map`` sees them: its own and the list's
+_NOBODY = next(map(sys.getrefcount, [np.empty(0)]))
 _lock = Lock()
 _buffers: dict[int, list[Array]] = {}
 
@@ -38,9 +40,9 @@ def _rounded(size: int) -> int:
 def _buffer(size: int) -> Array:
     with _lock:
         same = _buffers.setdefault(size, [])
-        for buffer in same:
-            if sys.getrefcount(buffer) == _NOBODY:
-                return buffer
+        for k, references in enumerate(map(sys.getrefcount, same)):
+            if references == _NOBODY:
+                return same[k]
         if held() + size > MOST:
             _buffers.clear()
             same = _buffers.setdefault(size, [])
@@ -57,3 +59,13 @@ def clear() -> None:
     """Give all memory back."""
     with _lock:
         _buffers.clear()
+
+
+def _unlock() -> None:
+    """Forget that another thread was about to take a buffer: a child has no others."""
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
