@@ -213,6 +213,19 @@ def test_take(data, seed):
     assert_gradients(projected(y * y, rng))
 
 
+@pytest.mark.parametrize("rows", [3, 5])
+@pytest.mark.parametrize("turned", [True, False])
+def test_rows_and_columns(rows, turned):
+    """Rows and columns of one array, picked by expressions, add to its gradient."""
+    W, k = parameter(np.arange(rows * 3.0).reshape(rows, 3)), constant(1)
+    picked = [W[..., k] ** 3, W[k] ** 2] if turned else [W[k] ** 2, W[..., k] ** 3]
+    loss = sum(map(penne.asum, picked))
+    expected = np.zeros((rows, 3))
+    expected[1] += 2 * W.value[1]
+    expected[:, 1] += 3 * W.value[:, 1] ** 2
+    np.testing.assert_allclose(penne.compute_gradients(loss)[W], expected)
+
+
 def test_one_hot():
     """A 1 in the place of each index, of the default dtype; expressions too."""
     with penne.default_dtype("float64"):

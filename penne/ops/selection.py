@@ -129,7 +129,7 @@ def gather(x: Array, *indices: Array, rank: int, after: int) -> Array:
 def _total_scatter(terms: Sequence[Expression]) -> Expression | None:
     """One scatter of all rows; the terms write to one shape."""
     shape = terms[0].params["shape"]
-    alike = len({len(t.args) for t in terms}) == 1
+    alike = len({(len(t.args), t.params["shape"]) for t in terms}) == 1
     if terms[0].ndim > len(shape) or not alike:
         return None
     rows, *indices = zip(*(t.args for t in terms))
