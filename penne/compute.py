@@ -21,7 +21,6 @@ from .ops.selection import is_lookup
 from .rows import Rows
 from .settings import uncollected
 
-Array = np.ndarray[Any, Any]
 Values = dict[Expression, Any]
 Gradients = dict[Parameter, Any]
 Nodes = Sequence[Expression]
@@ -95,7 +94,7 @@ def compute_values(
     return values
 
 
-def compute_gradients(loss: Expression) -> dict[Parameter, Array]:
+def compute_gradients(loss: Expression) -> Gradients:
     """The gradient of a scalar loss for every parameter that it reaches.
 
     Raises ValueError where ``loss`` is no scalar or reaches a parameter only
@@ -116,8 +115,8 @@ def compute_loss_and_gradients(
 
 
 def _differentiated(loss: Expression) -> dict[Any, Expression]:
-    reached = [x for x in topological([loss]) if isinstance(x, Parameter)]
-    return differentiate(loss, reached)
+    nodes = topological([loss])
+    return differentiate(loss, [x for x in nodes if isinstance(x, Parameter)])
 
 
 def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> None:
@@ -125,6 +124,5 @@ def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> No
     its gradients, have NaN; ``values`` has those of the leaves."""
     if any(map(has_nan, arrays)):
         wanted = [loss, *_differentiated(loss).values()]
-        values = {x: value for x, value in values.items() if x.op is None}
-        PLAIN.evaluate(wanted, values, True)
-        raise nan_error(topological(wanted), values)
+        known = {x: value for x, value in values.items() if x.op is None}
+        raise nan_error(topological(wanted), compute_values(wanted, known))

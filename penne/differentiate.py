@@ -88,23 +88,25 @@ def _like(x: Expression, value: float) -> Constant:
 def check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients."""
     active = _depending(topological([loss]), [x])
-    y = loss
+    y = g = loss
     while y in active and y.op is not None:
         a = next(a for a in y.args if a in active)
-        if _stops(y.op, y, a):
+        passed = _passed_on(g, y, a)
+        if passed is None:
             raise ValueError(
                 f"gradient: the loss reaches {x!r} only through {y.op.name}, which is "
                 "constant to gradients; write detach(x) if that is meant"
             )
-        y = a
+        y, g = a, passed
 
 
-def _stops(op: Op, y: Expression, a: Expression) -> bool:
-    """Whether no gradient passes from y to its argument a, or to what a is made of."""
-    if op.gradient is None or not a.floating:
-        return op.gradient is None
-    parts = op.gradient(y, y, *y.args, **y.params) if y.floating else ()
-    return all(part is None for b, part in zip(y.args, parts) if b is a)
+def _passed_on(g: Expression, y: Expression, a: Expression) -> Expression | None:
+    """What the gradient g of y means for its argument a; None where y stops it."""
+    rule = y.op.gradient if y.op else None
+    if rule is None or not a.floating:
+        return g if rule else None
+    parts = zip(y.args, rule(g, y, *y.args, **y.params) if y.floating else ())
+    return next((fit(p, a) for b, p in parts if b is a and p is not None), None)
 
 
 def _depending(

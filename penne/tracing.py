@@ -99,6 +99,9 @@ class Cell:
     """
 
     def __init__(self, function: Callable[..., Any]):
+        if not hasattr(function, "__code__"):
+            kind = type(function).__name__
+            raise TypeError(f"cell: takes a function, got {kind}; write a def of it")
         update_wrapper(self, function)
         self.__name__, self.__qualname__ = function.__name__, function.__qualname__
         self.function = function

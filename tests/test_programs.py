@@ -242,7 +242,7 @@ def test_explanation_of_a_recurrence():
     """What runs with what is said, and of what there is one it is said that it runs
     alone."""
     text = str(fast.explain(outputs(LSTM(-V, H), [[1, 2, 3], [4, 0]])))
-    assert "5 x LongShortTermMemory.step()" in text
+    assert "5 x LongShortTermMemory.step" in text
     assert "recursion, forward:" in text
     assert "5 rows in 3 levels" in text
     assert "penne.cell" not in text
@@ -462,3 +462,18 @@ def test_a_loss_again():
     for p in first:
         assert not np.allclose(first[p], second[p])
         assert not np.allclose(second[p], third[p])
+
+
+def test_parameters_that_are_not_reached():
+    """Of two parameters in nodes of one kind, that which only detached nodes use has
+    no gradient; one behind a comparison is an error, by either executor."""
+    p, q = parameter(np.ones(3)), parameter(np.full(3, 2.0))
+    reached = sum(asum(tanh(q * k)) for k in range(40))
+    stopped = [tanh(p * k) for k in range(40)]
+    for setting in (penne.plain, fast.enable):
+        with setting():
+            loss = reached + sum(asum(detach(t)) for t in stopped)
+            assert set(compute_gradients(loss)) == {q}
+            loss = reached + sum(asum(where(greater(t, 0), 1.0, 2.0)) for t in stopped)
+            with pytest.raises(ValueError, match="greater"):
+                compute_gradients(loss)

@@ -359,3 +359,14 @@ def test_an_exception_in_the_middle():
     with pytest.raises(KeyError, match="own"):
         r.step(constant([1.0, 2.0]))
     assert r.h is h
+
+
+def test_constant_to_gradients():
+    """A loss that reaches a parameter only through a cell that is constant to
+    gradients is refused, by name; what detaches is not."""
+    q = parameter([1.0, -2.0])
+    for f in (lambda x: sign(x) * 2.0, lambda x: greater(x, 0) * 1.0):
+        with pytest.raises(ValueError, match="only through"):
+            compute_gradients(asum(cell(f)(q) * 2.0))
+    with pytest.raises(TypeError, match="takes a function"):
+        cell(Layer(2, 2))

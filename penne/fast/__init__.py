@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from ..compute import PLAIN, Plain, Values, check_numbers
-from ..differentiate import check_reached
+from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
 from ..graph import Expression, Parameter, topological
 from ..settings import Setting
@@ -79,6 +81,8 @@ class Fast(Plain):
                 _recipes[loss] = recipe
         done = recipe.run({})
         value, found = done.value(), done.gradients(sparse)
+        if recipe.program.stops:
+            found = _truly_reached(loss, found)
         arrays = [getattr(g, "values", g) for g in found.values()]
         check_numbers(loss, [value, *arrays], done.drawn)
         if values is not None:
@@ -89,6 +93,14 @@ class Fast(Plain):
 
 
 FAST = Fast()
+
+
+def _truly_reached(loss: Expression, found: dict[Any, Any]) -> dict[Any, Any]:
+    """Gradients without those of parameters that the loss does not reach: where an op
+    stops gradients, one of a kind may be reached and another not."""
+    zero = [p for p, g in found.items() if not np.any(getattr(g, "values", g))]
+    missing = set(zero) - differentiate(loss, zero).keys() if zero else ()
+    return {p: g for p, g in found.items() if p not in missing}
 
 
 def _recipe(

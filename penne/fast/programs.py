@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels, store
-from .adjoint import Adjoint, reachable
+from .adjoint import DETACH, Adjoint, reachable
 from .collect import Source
 from .describing import described
 from .fusing import Group, Place, domains, group, later, places, stages
@@ -88,6 +88,7 @@ class Program:
         self.outputs = resolved([builder.output(source) for source in wanted])
         self.gradients: list[Instruction] = []
         self.reached: list[int] = []
+        self.stops = False  # whether an op stops gradients
         if wrt is not None:
             self._differentiate(
                 {k: builder.leaves[k] for k in wrt if k in builder.leaves}
@@ -104,6 +105,7 @@ class Program:
         pack_products(reachable(self.outputs))
         take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
+        self.stops = any(map(_stops, reachable(self.outputs)))
         found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
@@ -218,6 +220,13 @@ def _batch(x: Instruction) -> Any:
     if isinstance(x.op, str):
         return cross(x) if x.op == "cross" else None
     return batch_of(x)
+
+
+def _stops(x: Instruction) -> bool:
+    """Whether no gradient passes through x, though it is made of numbers."""
+    if isinstance(x.op, str) or not any(y.type.floating for y in x.inputs):
+        return False
+    return x.op is DETACH or x.op.gradient is None
 
 
 def _one_row(loss: Instruction) -> Instruction:
