@@ -133,7 +133,8 @@ def _transposed(y: Instruction) -> tuple[Instruction, Instruction] | None:
     """W and x, where y is x times the transpose of W."""
     if y.op is MATVEC:
         W, x = y.inputs
-        return (W, x) if W.space is None and x.space is not None else None
+        alone = W.space is None and x.space is not None
+        return (W, x) if alone and len(W.type.shape) == 2 else None
     if y.op is not MATMAT or y.inputs[1].op is not TRANSPOSE:
         return None
     x, swapped = y.inputs
