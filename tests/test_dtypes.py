@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from op_table import every_smooth_row, fill
 
 import penne
 from penne import compute_value, constant, gradient, parameter
 from penne.compute import compute_values
 from penne.graph import Parameter, topological
+from penne.testing.each import every_smooth_row
+from penne.testing.tables.rows import fill
 
 seeds = st.integers(0, 2**32 - 1)
 BINARY = [

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from op_table import every_smooth_row, fill
 
 import penne
 from penne import (
@@ -18,6 +17,8 @@ from penne import (
 )
 from penne.graph import OPS, Parameter, topological
 from penne.operators import NUMPY
+from penne.testing.each import every_smooth_row
+from penne.testing.tables.rows import fill
 
 seeds = st.integers(0, 2**32 - 1)
 

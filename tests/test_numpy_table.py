@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from op_table import TABLE
 
 import penne
 from penne import asum, compute_gradients, parameter
 from penne.testing.numpy_table import functions, has_gradient, meaning, rows, table
+from penne.testing.tables import TABLE
 
 FILE = Path(penne.__file__).parents[1] / "docs" / "numpy.md"
 ALL = [*rows(np), *((f"linalg.{n}", *rest) for n, *rest in rows(np.linalg, "linalg."))]

@@ -4,21 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from op_table import (
-    LAYOUTS,
-    TABLE,
-    every_op,
-    every_row,
-    fill,
-    laid_out,
-    public_functions,
-)
 
 import penne
 from penne.compute import compute_value, compute_values
 from penne.graph import OPS, constant
 from penne.operators import NUMPY
 from penne.signature import broadcast_shapes, signature
+from penne.testing.each import every_op, every_row
+from penne.testing.tables import TABLE, public_functions
+from penne.testing.tables.rows import LAYOUTS, fill, laid_out
 
 seeds = st.integers(0, 2**32 - 1)
 

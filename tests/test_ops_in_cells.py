@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from op_table import every_smooth_row, fill
 from test_gradients import projected
 
 from penne import Parameter, asum, cell, compute_gradients, constant, fast, parameter
+from penne.testing.each import every_smooth_row
+from penne.testing.tables.rows import fill
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -14,7 +14,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import penne
+from ... import functions, ops
 
 # --- arguments ------------------------------------------------------------------------
 
@@ -133,8 +133,10 @@ class Row:
     @property
     def name(self) -> str:
         """The name that pytest shows."""
-        public = getattr(penne, self.function.__name__, None) is self.function
-        return self.function.__name__ + ("" if public else "-internal")
+        name = self.function.__name__
+        homes = [module for module in (ops, functions) if name in module.__all__]
+        public = any(getattr(home, name) is self.function for home in homes)
+        return name if public else f"{name}-internal"
 
     def dtypes(self, rng, count):
         """``count`` dtypes of any of the kinds."""

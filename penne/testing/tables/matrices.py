@@ -5,10 +5,10 @@ from string import ascii_lowercase
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from op_rows import Argument, axes, core, row, shapes
 
-from penne import ops
-from penne.graph import OPS
+from ... import ops
+from ...graph import OPS
+from .rows import Argument, axes, core, row, shapes
 
 # --- contraction ----------------------------------------------------------------------
 

@@ -3,11 +3,11 @@
 import numpy as np
 import scipy.signal
 from hypothesis import strategies as st
-from op_rows import Argument, over_leading, row, shapes
 
-from penne import asum, conv
-from penne.graph import OPS
-from penne.operators import NUMPY
+from ... import conv, ops
+from ...graph import OPS
+from ...operators import NUMPY
+from .rows import Argument, over_leading, row, shapes
 
 sides = st.integers(1, 3)
 
@@ -123,7 +123,7 @@ row(
     conv.pool,
     windowings().map(public),
     pooled(np.sum),
-    apply=lambda x, **params: conv.pool(asum, x, **params),
+    apply=lambda x, **params: conv.pool(ops.asum, x, **params),
     kinds="f",
 )
 row(conv.max_pool, windowings().map(public), pooled(np.max))

@@ -3,7 +3,11 @@
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from op_rows import (
+
+from ... import ops
+from ...operators import NUMPY
+from .arrays import axis_of, calls, split_backwards, two_axes
+from .rows import (
     Argument,
     along_one_axis,
     axes,
@@ -13,10 +17,6 @@ from op_rows import (
     row,
     shapes,
 )
-from op_table_arrays import axis_of, calls, split_backwards, two_axes
-
-from penne import concatenate, ops
-from penne.operators import NUMPY
 
 
 def listed(function):
@@ -130,7 +130,9 @@ def cut(name, axis):
         parts = split_backwards(lambda x, n, axis: function(x, n), joined)
         return lambda x, n: parts(x, n, axis if x.ndim > axis else 0)
 
-    return called(getattr(np, name), np.concatenate), called(NUMPY[name], concatenate)
+    return called(getattr(np, name), np.concatenate), called(
+        NUMPY[name], ops.concatenate
+    )
 
 
 for name, axis, least in [("vsplit", 0, 2), ("hsplit", 1, 1), ("dsplit", 2, 3)]:
@@ -151,7 +153,7 @@ row(
         least=1,
     ),
     split_backwards(np.array_split, np.concatenate),
-    apply=split_backwards(NUMPY["array_split"], concatenate),
+    apply=split_backwards(NUMPY["array_split"], ops.concatenate),
 )
 row(
     NUMPY["unstack"],
