@@ -21,7 +21,7 @@ from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
 from .ops.selection import gather, note_limits
-from .randomness import Random
+from .randomness import Mask, Random
 from .settings import current_dtype, generator
 
 Function = Callable[[Expression], Expression]
@@ -126,7 +126,16 @@ class Layer(Module):
         return y
 
     def _composed(self, inputs: list[Any]) -> Expression:
-        z = reduce(add, map(self._term, inputs, self.insize, self.weights))
+        return self.activated(self.products(inputs))
+
+    def products(self, inputs: Sequence[Any], first: int = 0) -> list[Expression]:
+        """The products of ``inputs`` with the weights from number ``first`` on."""
+        sizes, weights = self.insize[first:], self.weights[first:]
+        return list(map(self._term, inputs, sizes, weights))
+
+    def activated(self, products: Sequence[Expression]) -> Expression:
+        """f(sum of ``products`` + b): what the layer makes of its products."""
+        z = reduce(add, products)
         if self.bias is not None:
             z = add(z, self.bias)
         return z if self.f is None else self.f(z)
@@ -279,16 +288,6 @@ class LayerNorm(Module):
         return layer_norm(x, self.gain, self.bias, eps=self.eps)
 
 
-class _Mask:
-    """Draws 1/(1-p) with probability 1-p, else 0."""
-
-    def __init__(self, p: float):
-        self.p = p
-
-    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-        return (rng.random(shape) >= self.p) / (1 - self.p)
-
-
 class Dropout:
     """Sets each element to 0 with probability p and divides the others by 1 - p.
 
@@ -308,4 +307,4 @@ class Dropout:
         """x times a random mask."""
         x = constant(x)
         dtype = x.dtype if x.floating else current_dtype()
-        return multiply(x, Random(_Mask(self.p), 1.0, x.shape, dtype, self.rng))
+        return multiply(x, Random(Mask(self.p), 1.0, x.shape, dtype, self.rng))

@@ -70,3 +70,25 @@ class Random(Expression):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Random, (self.draw, self.rest, self.shape, self.dtype, self.rng)
+
+
+class Mask:
+    """Draws 1/(1-p) with probability 1-p, else 0."""
+
+    def __init__(self, p: float):
+        self.p = p
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Any:
+        """An array of draws."""
+        return (rng.random(shape) >= self.p) / (1 - self.p)
+
+
+class Coins:
+    """Draws 1 with probability p, else 0."""
+
+    def __init__(self, p: float):
+        self.p = p
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Any:
+        """An array of draws."""
+        return rng.random(shape) < self.p

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from penne import *
 from penne.graph import topological
-from penne.recurrent.variants import StandardLSTM
+from penne.recurrent.variants import FGR, SimplifiedGRU, StandardLSTM
 
 V = 5
 
@@ -78,6 +78,8 @@ TABLE = {
     "LSTM": lambda n: LSTM(n, 3, rng=0),
     "GRU": lambda n: GRU(n, 3, rng=0),
     "StandardLSTM": lambda n: StandardLSTM(n, 3, rng=0),
+    "FGR": lambda n: FGR(n, 3, layer_norm=True, rng=0),
+    "SimplifiedGRU": lambda n: SimplifiedGRU(n, 3, learned_start=True, rng=0),
     "Documented": lambda n: documented(n, 3),
     "Learned": lambda n: Learned(n, 3, rng=0),
     "Sum": lambda n: Sum() if n > 0 else Stack(Map(Layer(n, 3, rng=0)), Sum()),

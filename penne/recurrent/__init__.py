@@ -1,17 +1,13 @@
 """Recurrent networks as composable finite-state transducers.
 
-``transducer``: Transducer, Map, Stack · ``cells``: Simple, LSTM, GRU ·
-``variants``: the family of the literature.
+``transducer``: Transducer, Map, Stack · ``unit``: what all cells share · ``cells``:
+Simple, GRU · ``lstm``: LSTM, with its options · ``variants``: the family of the
+literature.
 """
 
 from . import variants
-from .cells import (
-    GRU,
-    LSTM,
-    GatedRecurrentUnit,
-    LongShortTermMemory,
-    Simple,
-)
+from .cells import GRU, GatedRecurrentUnit, Simple
+from .lstm import LSTM, LongShortTermMemory
 from .transducer import Map, Stack, Transducer
 
 __all__ = [

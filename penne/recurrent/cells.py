@@ -1,46 +1,26 @@
-"""The three recurrent networks everybody needs: Simple, LSTM, GRU.
+"""The simple recurrent network, and the gated unit that has no cell.
 
-``insize`` is as for ``Layer``: n for vectors, -n for symbols, or a list, for several
-inputs at once, given to ``step`` as a tuple.  s() is the logistic function, * is
-elementwise; x (insize), h and c (outsize).
+s() is the logistic function, * is elementwise; x (insize) and h (outsize).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..functions import zeros
-from ..graph import Expression, Parameter
-from ..layers import Function, Layer, Size, insizes, is_own
+from ..graph import Expression, parameter
+from ..layers import Function, Size, is_own
 from ..ops import sigmoid, tanh
-from ..settings import current_dtype, generator
 from ..tracing import cell
-from .transducer import Transducer
-
-Model = list[Parameter] | None
-Seed = np.random.Generator | int | None
+from .unit import Model, RecurrentUnit, Seed, opened
 
 
-def layers(
-    insize: Size, outsize: int, model: Model, rng: Seed, options: dict[str, Any]
-) -> Callable[..., Layer]:
-    """A maker of the layers of one cell: ``make(f, *more)`` takes the inputs, the
-    state h, and arguments of the sizes ``more``; all draw from one ``rng``."""
-    inputs, rng = insizes(insize), generator(rng)
-
-    def make(f: Function | None, *more: int | str) -> Layer:
-        sizes = [*inputs, outsize, *more]
-        return Layer(sizes, outsize, f=f, model=model, rng=rng, **options)
-
-    return make
-
-
-class Simple(Transducer):
+class Simple(RecurrentUnit):
     """h := f(W x + U h + b).
 
-    Elman 1990, *Finding Structure in Time*.
+    Elman 1990, *Finding Structure in Time*.  Parameters: n m + m m + m, for insize n
+    and outsize m.  ``**options``: those of every ``RecurrentUnit``.
 
+    >>> import numpy as np
     >>> Simple(3, 2).transduce(np.zeros((5, 3))).shape
     (5, 2)
     """
@@ -55,77 +35,47 @@ class Simple(Transducer):
         rng: Seed = None,
         **options: Any,
     ):
+        super().__init__(insize, outsize, model, rng, **options)
         self._own = is_own(f)  # a function of the user's is never traced unasked
-        self.layer = layers(insize, outsize, model, rng, options)(f)
-        self.h0 = zeros(outsize, current_dtype())
-
-    def start(self) -> None:
-        """h := 0."""
-        self.h = self.h0
+        if self._semeniuta:
+            self._wrong("semeniuta_dropout is for cells with gates; write gal_dropout")
+        self._layer("layer", [*self.insize, self.outsize], f)
+        self._first("h0", self.outsize)
+        self._made()
 
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
         return self._traced(inp) if self._own else self._stepped(inp)
 
     def _stepped(self, inp: Any) -> Expression:
-        self.h = self.layer(inp, self.h)
+        h = self._before("h")
+        new = self.layer(inp, self._masked(h, opened(inp)))
+        self.h = self._zoned(self._zone_h, h, new)
         return self.h
 
     _traced = cell(_stepped)
 
 
-class LongShortTermMemory(Transducer):
-    """Coupled gates and diagonal peepholes::
-
-        i := s(Wi x + Ui h + pi * c + bi)
-        c := (1 - i) * c + i * tanh(Wc x + Uc h + bc)
-        o := s(Wo x + Uo h + po * c + bo)
-        h := o * tanh(c)
-
-    The documentation of Penne, module ``recurrent``; Graves 2013, *Generating
-    Sequences With Recurrent Neural Networks*, equations 7-11, with f = 1 - i.
-    """
-
-    def __init__(
-        self,
-        insize: Size,
-        outsize: int,
-        model: Model = None,
-        *,
-        rng: Seed = None,
-        **options: Any,
-    ):
-        layer = layers(insize, outsize, model, rng, options)
-        self.input_gate = layer(sigmoid, "diag")
-        self.output_gate = layer(sigmoid, "diag")
-        self.input_layer = layer(tanh)
-        self.h0 = zeros(outsize, current_dtype())
-        self.c0 = zeros(outsize, current_dtype())
-
-    def start(self) -> None:
-        """h := 0, c := 0."""
-        self.h = self.h0
-        self.c = self.c0
-
-    @cell
-    def step(self, inp: Any) -> Expression:
-        """One step; the output is h."""
-        i = self.input_gate(inp, self.h, self.c)
-        self.c = (1 - i) * self.c + i * self.input_layer(inp, self.h)
-        o = self.output_gate(inp, self.h, self.c)
-        self.h = o * tanh(self.c)
-        return self.h
-
-
-class GatedRecurrentUnit(Transducer):
+class GatedRecurrentUnit(RecurrentUnit):
     """Reset and update gates::
 
         r := s(Wr x + Ur h + br)
         z := s(Wz x + Uz h + bz)
-        h := z * h + (1 - z) * tanh(W x + U (r * h) + b)
+        g := tanh(W x + U (r * h) + b)      reset="before", as at first
+        g := tanh(W x + r * (U h) + b)      reset="after"
+        h := z * h + (1 - z) * g            update="keep", as at first
+        h := (1 - z) * h + z * g            update="write"
 
-    Cho et al. 2014, *Learning Phrase Representations using RNN Encoder-Decoder*
-    (arXiv version 3), equations 5-8.
+    ``recurrent_bias``: with reset="after", r * (U h + d), as PyTorch and Keras have
+    it; d is zero at first.
+
+    As at first: Cho et al. 2014, *Learning Phrase Representations using RNN
+    Encoder-Decoder* (arXiv version 3), equations 5-8.  reset="after": version 1 of
+    it.  Both "after" and "write": Wu and King 2016, *Investigating gated recurrent
+    neural networks for speech synthesis*.
+
+    Parameters: 3 (n m + m m + m), and m of ``recurrent_bias``, for insize n and
+    outsize m.  ``**options``: those of every ``RecurrentUnit``.
     """
 
     def __init__(
@@ -134,28 +84,61 @@ class GatedRecurrentUnit(Transducer):
         outsize: int,
         model: Model = None,
         *,
+        reset: str = "before",
+        update: str = "keep",
+        recurrent_bias: bool = False,
         rng: Seed = None,
         **options: Any,
     ):
-        layer = layers(insize, outsize, model, rng, options)
-        self.reset_gate = layer(sigmoid)
-        self.update_gate = layer(sigmoid)
-        self.input_layer = layer(tanh)
-        self.h0 = zeros(outsize, current_dtype())
+        super().__init__(insize, outsize, model, rng, **options)
+        if reset not in ("before", "after"):
+            self._wrong(f'reset is "before" or "after", got {reset!r}')
+        if update not in ("keep", "write"):
+            self._wrong(f'update is "keep" or "write", got {update!r}')
+        if recurrent_bias and reset != "after":
+            self._wrong('recurrent_bias takes reset="after"')
+        self.reset, self.update = reset, update
+        self._make_gates([*self.insize, self.outsize])
+        self._layer("input_layer", [*self.insize, self.outsize], tanh)
+        self._first("h0", self.outsize)
+        self.recurrent_bias = None
+        if recurrent_bias:
+            self.recurrent_bias = parameter(np.zeros(self.outsize, self.h0.dtype))
+        self._made()
 
-    def start(self) -> None:
-        """h := 0."""
-        self.h = self.h0
+    def _make_gates(self, sizes: list[Any]) -> None:
+        self._layer("reset_gate", sizes, sigmoid)
+        self._layer("update_gate", sizes, sigmoid)
+
+    def _gates(self, inp: Any, h: Expression) -> tuple[Expression, Expression]:
+        """r and z."""
+        return self.reset_gate(inp, h), self.update_gate(inp, h)
+
+    def _candidate(self, inp: Any, h: Expression, r: Expression) -> Expression:
+        """What is to be written."""
+        if self.reset == "before":
+            return self.input_layer(inp, r * h)
+        layer, inputs = self.input_layer, opened(inp)
+        (product,) = layer.products([h], len(inputs))
+        if self.recurrent_bias is not None:
+            product = product + self.recurrent_bias
+        return layer.activated([*layer.products(inputs), r * product])
+
+    def _kept(self, h: Expression) -> Expression:
+        """What is kept of h, where nothing is written."""
+        return h
 
     @cell
     def step(self, inp: Any) -> Expression:
         """One step; the output is h."""
-        r = self.reset_gate(inp, self.h)
-        z = self.update_gate(inp, self.h)
-        candidate = self.input_layer(inp, r * self.h)
-        self.h = z * self.h + (1 - z) * candidate
+        h = self._before("h")
+        recurring = self._masked(h, opened(inp))
+        r, z = self._gates(inp, recurring)
+        g = self._written(self._candidate(inp, recurring, r))
+        keep, write = (z, 1 - z) if self.update == "keep" else (1 - z, z)
+        new = keep * self._kept(h) + write * g
+        self.h = self._zoned(self._zone_h, h, new)
         return self.h
 
 
-LSTM = LongShortTermMemory
 GRU = GatedRecurrentUnit
