@@ -7,8 +7,9 @@ from importlib import import_module
 
 from numpy import newaxis
 
-from . import conv, functions, initializers, lm, ops, recurrent
+from . import conv, costs, functions, initializers, lm, ops, recurrent
 from .compute import compute_gradients, compute_value, compute_values
+from .costs import *  # noqa: F403  # costs.__all__ says what is public
 from .differentiate import gradient
 from .doorway import plain as plain
 from .files import load, load_model, save, save_model
@@ -68,6 +69,7 @@ def __getattr__(name: str) -> object:
 __all__ = [  # by theme, not by alphabet
     *ops.__all__,
     *functions.__all__,
+    *costs.__all__,
     "newaxis",
     "Expression",
     "Constant",

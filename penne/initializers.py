@@ -64,3 +64,31 @@ def uniform(rng: Any, shape: Any, fan_in: Any, fan_out: int, gain: float) -> Arr
     2010 give as equation 1."""
     r = _fans(fan_in, fan_out)[0] ** -0.5
     return rng.uniform(-r, r, shape)
+
+
+def spectral(rng: Any, shape: Any, fan_in: Any, fan_out: int, gain: float) -> Array:
+    """U(-1, 1) divided by the largest singular value, which is then 1; of a diagonal
+    that is the largest absolute value.  Herta's tutorial on Elman networks."""
+    drawn = rng.uniform(-1, 1, shape)
+    return drawn / (np.linalg.norm(drawn, 2) if len(shape) > 1 else abs(drawn).max())
+
+
+class within:
+    """The rule U(-limit, limit), whatever the sizes.
+
+    >>> rule = within(0.1)
+    >>> bool(abs(rule(np.random.default_rng(0), (5, 3), 5, 3, 1.0)).max() < 0.1)
+    True
+    """
+
+    def __init__(self, limit: float):
+        if not limit > 0:
+            raise ValueError(f"within: the limit is above 0, got {limit}")
+        self.limit = limit
+
+    def __call__(
+        self, rng: Any, shape: Any, fan_in: Any, fan_out: int, gain: float
+    ) -> Array:
+        """An array of first weights."""
+        drawn: Array = rng.uniform(-self.limit, self.limit, shape)
+        return drawn

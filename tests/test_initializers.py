@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne.initializers import default, glorot, he, normal, orthogonal, uniform
+from penne.initializers import (
+    default,
+    glorot,
+    he,
+    normal,
+    orthogonal,
+    spectral,
+    uniform,
+    within,
+)
 from penne.layers import guess_gain
 
-RULES = [default, glorot, he, normal, orthogonal, uniform]
-every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__)
+RULES = [default, glorot, he, normal, orthogonal, uniform, spectral, within(1.0)]
+every_rule = pytest.mark.parametrize(
+    "rule", RULES, ids=lambda r: getattr(r, "__name__", "within")
+)
 GAINS = [
     (None, lambda d: 1),
     (tanh, lambda d: 1),
@@ -99,6 +110,25 @@ def test_orthogonal(n, m, seed):
     np.testing.assert_allclose(gram, np.eye(min(n, m)), atol=1e-12)
     signs = orthogonal(np.random.default_rng(seed), (m,), None, m, 1.0)
     np.testing.assert_array_equal(np.abs(signs), np.ones(m))
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 99))
+def test_spectral(n, m, seed):
+    """The largest singular value is 1; a diagonal is a matrix too."""
+    rng = np.random.default_rng(seed)
+    for shape in ((n, m), (m,)):
+        drawn = spectral(rng, shape, n, m, 1.0)
+        matrix = np.diag(drawn) if len(shape) == 1 else drawn
+        assert np.linalg.svd(matrix)[1][0] == pytest.approx(1, abs=1e-12)
+
+
+def test_within():
+    """Uniform within the limit, up to it; a limit of 0 is refused."""
+    drawn = within(0.3)(np.random.default_rng(0), (400, 50), 400, 50, 1.0)
+    assert drawn.std() == pytest.approx(0.3 / 3**0.5, rel=0.02)
+    assert 0.299 < abs(drawn).max() <= 0.3
+    with pytest.raises(ValueError, match="above 0, got 0"):
+        within(0)
 
 
 def test_orthogonal_is_unbiased():

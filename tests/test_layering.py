@@ -52,6 +52,7 @@ ORDER = [
     "tracing",
     "initializers",
     "layers",
+    "costs",
     "optimize.schedules",
     "optimize.clipping",
     "optimize.limits",

@@ -366,6 +366,47 @@ def test_beam(make):
     assert_same(found[0], r.transduce([xs[0], *-xs[1:]])[1:])
 
 
+def test_start_from():
+    """A decoder started from its encoder goes on in its state, also in stacks, and
+    its gradient reaches the encoder."""
+    one, two = (Stack(LSTM(3, 2, rng=k), Map(tanh), GRU(2, 4, rng=k)) for k in (0, 1))
+    xs = inputs("vectors", 4)
+    one.transduce(list(xs))
+    two.start_from(one)
+    assert two.state == one.state
+    two.state = one.state
+    expected = values([two.step(x) for x in xs])
+    two.start_from(one)
+    ys = [two.step(x) for x in xs]
+    assert_same(ys, expected)
+    assert {*one.parameters().values()} <= compute_gradients(asum(ys[-1])).keys()
+
+
+def test_start_from_draws_masks_anew():
+    """A mask of dropout is of one network alone."""
+    one, two = (LSTM(3, 2, rng=k, gal_dropout=p) for k, p in ((0, 0.5), (1, 0.5)))
+    quiet = LSTM(3, 2)
+    one.transduce([np.ones(3)])
+    two.start_from(one)
+    assert two.h is one.h
+    assert two.mask is not one.mask
+    quiet.start_from(one)
+    assert set(quiet.state) == {"h", "c"}
+
+
+def test_start_from_another_kind():
+    """Another state, of other sizes, or none yet, is refused."""
+    r, other = LSTM(3, 2), GRU(3, 2)
+    with pytest.raises(ValueError, match=r"takes the state \['c', 'h'\].*run it first"):
+        r.start_from(LSTM(3, 2))
+    other.start()
+    with pytest.raises(ValueError, match=r"the other is in \['h'\]"):
+        r.start_from(other)
+    other.transduce([np.ones(3)])
+    with pytest.raises(ValueError, match=r"h has size \(5,\) here, \(2,\) there"):
+        GRU(3, 5).start_from(other)
+
+
 def test_state_by_path():
     """State is found by attribute path, in nested transducers too; what __init__
     assigned is none, and a transducer not run has none."""

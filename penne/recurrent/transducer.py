@@ -25,6 +25,7 @@ from ..compute import Values, compute_values
 from ..graph import Constant, Expression, constant
 from ..modules import Module, is_computed
 from ..ops import stack
+from ..randomness import Random
 
 
 class _Remembering(ABCMeta):
@@ -58,6 +59,29 @@ class Transducer(Module, metaclass=_Remembering):
 
     def start(self) -> None:
         """Go to the first state."""
+
+    def start_from(self, other: "Transducer") -> None:
+        """Start, but in the state in which ``other`` is: a decoder in that of its
+        encoder.  Masks of dropout are drawn anew.
+
+        Raises ValueError where the other has not the same states, of the same sizes.
+        """
+        self.start()
+        own, given = self.state, other.state
+        wanted = {path for path, x in own.items() if not isinstance(x, Random)}
+        there = {path for path, x in given.items() if not isinstance(x, Random)}
+        if wanted != there:
+            raise ValueError(
+                f"start_from: takes the state {sorted(wanted)}, the other is in "
+                f"{sorted(there)}{'' if there else ': run it first'}"
+            )
+        for path in wanted:
+            sizes = [getattr(x, "shape", ())[-1:] for x in (own[path], given[path])]
+            if sizes[0] != sizes[1]:
+                raise ValueError(
+                    f"start_from: {path} has size {sizes[0]} here, {sizes[1]} there"
+                )
+        self.state = own | {path: given[path] for path in wanted}
 
     def step(self, inp: Any) -> Any:
         """Take one input, move the state on, return the output."""
