@@ -88,6 +88,12 @@ TABLE = {
     "Stack of Stacks": lambda n: Stack(
         Stack(documented(n, 2), Stack()), Stack(Simple(2, 3, rng=0), Window())
     ),
+    "around": lambda n: (
+        Map(Layer(n, 3, rng=2))
+        >> Highway(Concat(LSTM(3, 2, rng=0), GRU(3, 1, rng=1)), 3, rng=1)
+        >> Residual(Simple(3, 3, rng=3))
+    ),
+    "Feedback": lambda n: Feedback(Simple([n, 3], 3, rng=0), np.linspace(-1, 1, 3)),
 }
 every_transducer = pytest.mark.parametrize("make", TABLE.values(), ids=TABLE)
 lengths = st.integers(1, 5)

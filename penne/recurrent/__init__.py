@@ -2,22 +2,41 @@
 
 ``transducer``: Transducer, Map, Stack · ``unit``: what all cells share · ``cells``:
 Simple, GRU · ``lstm``: LSTM, with its options · ``variants``: the family of the
-literature.
+literature · ``composition``, ``feedback``: transducers made of transducers ·
+``unrolling``: batches, masks, states.
 """
 
 from . import variants
 from .cells import GRU, GatedRecurrentUnit, Simple
+from .composition import (
+    Bidirectional,
+    Concat,
+    Highway,
+    Parallel,
+    Residual,
+    Reverse,
+)
+from .feedback import Feedback
 from .lstm import LSTM, LongShortTermMemory
 from .transducer import Map, Stack, Transducer
+from .unrolling import unroll
 
 __all__ = [
     "GRU",
     "LSTM",
+    "Bidirectional",
+    "Concat",
+    "Feedback",
     "GatedRecurrentUnit",
+    "Highway",
     "LongShortTermMemory",
     "Map",
+    "Parallel",
+    "Residual",
+    "Reverse",
     "Simple",
     "Stack",
     "Transducer",
+    "unroll",
     "variants",
 ]

@@ -1,5 +1,4 @@
-"""Transducers: functions from sequences to sequences with a state, and how they
-compose.
+"""Transducers: functions from sequences to sequences with a state.
 
 A transducer is any class with ``start()`` and ``step(inp)``.  What its methods assign
 to attributes after construction is its state; nothing is declared.  Example::
@@ -14,9 +13,7 @@ to attributes after construction is its state; nothing is declared.  Example::
 """
 
 from abc import ABCMeta
-from collections import deque
-from collections.abc import Callable, Mapping
-from copy import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +21,9 @@ import numpy as np
 from ..compute import Values, compute_values
 from ..graph import Constant, Expression, constant
 from ..modules import Module, is_computed
-from ..ops import stack
 from ..randomness import Random
+from .masking import Mask, Reading, read_masked
+from .structure import copied, joined, leaves, mapped
 
 
 class _Remembering(ABCMeta):
@@ -91,21 +89,42 @@ class Transducer(Module, metaclass=_Remembering):
         """Start, then one step for each input: the list of the outputs.
 
         Of an array or expression, whose first axis is time, one expression with the
-        outputs along its first axis.
+        outputs along its first axis; a tuple of such, where outputs are tuples.
         """
         self.start()
         if not isinstance(inps, (np.ndarray, Expression)):
-            return [self.step(inp) for inp in inps]
-        if not len(inps):
-            return self._empty(inps)
-        return stack([self.step(inp) for inp in inps])
+            return self.read(inps).outputs
+        return joined(self.read(inps).outputs) if len(inps) else self.empty(inps)
 
-    def _empty(self, inps: Any) -> Expression:
-        """Outputs for no steps: the shape is found by a step that is taken back."""
+    @property
+    def causal(self) -> bool:
+        """Whether no output depends on a later input, so that there are steps."""
+        return True
+
+    def read(self, inps: Iterable[Any], masks: Sequence[Mask] | None = None) -> Reading:
+        """Go on from the present state: one step for each input; the outputs, and
+        the last of them.
+
+        ``masks``: for each step which rows of the batch take it; the others keep
+        their state, and their output is what it was before.  A transducer that takes
+        whole sequences defines this, and ``causal``, in the place of ``step``.
+        """
+        if masks is not None:
+            return read_masked(self, inps, masks)
+        outputs = [self.step(inp) for inp in inps]
+        return Reading(outputs, outputs[-1] if outputs else None)
+
+    def empty(self, inps: Any) -> Any:
+        """Outputs for no steps of ``inps``: their shape is found by one that is taken
+        back."""
         before = self.state
-        probe = self.step(np.zeros(inps.shape[1:], inps.dtype))
+        found = self.read([np.zeros(inps.shape[1:], inps.dtype)]).last
         self.state = before
-        return Constant(np.zeros((0, *probe.shape), probe.dtype))
+        return mapped(lambda y: Constant(np.zeros((0, *y.shape), y.dtype)), found)
+
+    def __rshift__(self, other: Any) -> "Stack":
+        """``a >> b`` is ``Stack(a, b)``; stacks on either side are opened."""
+        return Stack(*_opened(self), *_opened(other))
 
     def transducers(self) -> "dict[str, Transducer]":
         """This transducer ("") and those it is made of, by attribute path."""
@@ -119,7 +138,7 @@ class Transducer(Module, metaclass=_Remembering):
         found = {}
         for path, part in self.transducers().items():
             for name, value in part._changed().items():
-                found[f"{path}.{name}" if path else name] = _mapped(_copied, value)
+                found[f"{path}.{name}" if path else name] = mapped(copied, value)
         return found
 
     @state.setter
@@ -136,7 +155,7 @@ class Transducer(Module, metaclass=_Remembering):
                 if name in part._built:
                     vars(part)[name] = part._built[name]
         for (path, name), value in zip(places, state.values()):
-            setattr(parts[path], name, _mapped(_copied, value))
+            setattr(parts[path], name, mapped(copied, value))
 
     def _changed(self) -> dict[str, Any]:
         """The attributes assigned since construction; modules are no state."""
@@ -161,29 +180,11 @@ class Transducer(Module, metaclass=_Remembering):
         ``receive`` extend it, saves computing them again.
         """
         state = self.state
-        found: list[Any] = []
-        _mapped(found.append, state)
-        values = compute_values([x for x in found if is_computed(x)], values)
-        self.state = _mapped(
+        computed = [x for x in leaves(state) if is_computed(x)]
+        values = compute_values(computed, values)
+        self.state = mapped(
             lambda x: constant(np.array(values[x])) if is_computed(x) else x, state
         )
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, (np.ndarray, set)) else value
-
-
-def _mapped(f: Callable[[Any], Any], value: Any) -> Any:
-    """``value`` with f of what its lists, tuples and dicts hold, at any depth."""
-    if isinstance(value, tuple):
-        parts = [_mapped(f, v) for v in value]
-        return value._make(parts) if hasattr(value, "_make") else tuple(parts)
-    if isinstance(value, (list, dict, deque)):
-        new: Any = copy(value)
-        for k, v in value.items() if isinstance(value, dict) else enumerate(value):
-            new[k] = _mapped(f, v)
-        return new
-    return f(value)
 
 
 class Map(Transducer):
@@ -213,6 +214,11 @@ class Stack(Transducer):
                 raise TypeError(f"Stack: takes transducers, got {kind}; write Map(f)")
         self.layers = list(layers)
 
+    @property
+    def causal(self) -> bool:
+        """Whether all are."""
+        return all(layer.causal for layer in self.layers)
+
     def start(self) -> None:
         """Start each."""
         for layer in self.layers:
@@ -223,3 +229,15 @@ class Stack(Transducer):
         for layer in self.layers:
             inp = layer.step(inp)
         return inp
+
+    def read(self, inps: Iterable[Any], masks: Sequence[Mask] | None = None) -> Reading:
+        """Step by step where all are causal, else one layer after the other."""
+        if self.causal:
+            return super().read(inps, masks)
+        for layer in self.layers:
+            inps, last = layer.read(inps, masks)
+        return Reading(list(inps), last)
+
+
+def _opened(r: Any) -> list[Any]:
+    return r.layers if type(r) is Stack else [r]
