@@ -455,3 +455,17 @@ def test_errors(error, message, given):
     """What does not fit is an error that says what was seen, or what to write."""
     with pytest.raises(error, match=message):
         unroll(**{"r": LSTM(N, 2), "inputs": inputs(3, 2), **given})
+
+
+def test_dropout_of_what_recurs():
+    """A mask of dropout, drawn once for each sequence, is kept with the state."""
+    r, xs = LSTM(N, 2, gal_dropout=0.5, zoneout=0.25, rng=0), inputs(4, 2)
+    mask = np.array([[1, 0], [0, 1], [1, 1], [1, 1]], bool)
+    outputs = unroll(r, xs, mask=mask).outputs
+    with fixed_masks():
+        ys = compute_value(outputs)
+        close(ys[1, 0], ys[0, 0])
+    with training(False):
+        found = compute_value(outputs)
+        for b in range(2):
+            close(found[mask[:, b], b], alone(r, xs[mask[:, b], b])[0])
