@@ -59,6 +59,7 @@ from .recurrent import (
     Simple,
     Stack,
     Transducer,
+    scan,
     unroll,
 )
 from .settings import caches as caches
@@ -132,6 +133,7 @@ __all__ = [  # by theme, not by alphabet
     "Residual",
     "Reverse",
     "unroll",
+    "scan",
     "conv",
     "initializers",
     "lm",

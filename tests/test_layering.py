@@ -72,6 +72,7 @@ ORDER = [
     "recurrent.composition",
     "recurrent.feedback",
     "recurrent.unrolling",
+    "recurrent.scanning",
     "recurrent",
     "lm",
     "testing.differences",

@@ -3,7 +3,7 @@
 ``transducer``: Transducer, Map, Stack · ``unit``: what all cells share · ``cells``:
 Simple, GRU · ``lstm``: LSTM, with its options · ``variants``: the family of the
 literature · ``composition``, ``feedback``: transducers made of transducers ·
-``unrolling``: batches, masks, states.
+``unrolling``: batches, masks, states · ``scanning``: functions over sequences.
 """
 
 from . import variants
@@ -18,6 +18,7 @@ from .composition import (
 )
 from .feedback import Feedback
 from .lstm import LSTM, LongShortTermMemory
+from .scanning import scan
 from .transducer import Map, Stack, Transducer
 from .unrolling import unroll
 
@@ -37,6 +38,7 @@ __all__ = [
     "Simple",
     "Stack",
     "Transducer",
+    "scan",
     "unroll",
     "variants",
 ]
