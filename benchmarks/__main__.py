@@ -1,4 +1,4 @@
-"""The command: python -m benchmarks [WORKLOAD ...] or python -m benchmarks building."""
+"""The command: python -m benchmarks [WORKLOAD ...], or building, or family, alone."""
 
 import argparse
 import json
@@ -10,7 +10,10 @@ from . import report, running
 from .time_update import PEERS
 from .workloads import ASKED, DEFAULT, WORKLOADS
 
-BUILDING = "building"
+ALONE = {
+    "building": ("what building expressions costs", report.building_text),
+    "family": ("what the cells of the literature cost", report.family_text),
+}
 
 
 def _peers(text: str) -> list[str]:
@@ -37,11 +40,12 @@ def _positive(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    each = ALONE.items()
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Time training updates of penne and of its peers.",
         epilog=f"Workloads: {', '.join(DEFAULT)}; when asked for: {', '.join(ASKED)}; "
-        f"or alone: {BUILDING}, what building expressions costs.",
+        f"or one alone: {', '.join(f'{name}, {what}' for name, (what, _) in each)}.",
     )
     add = made.add_argument
     add("workloads", nargs="*", metavar="WORKLOAD", help="default: the first nine")
@@ -67,23 +71,24 @@ def main(arguments: list[str] | None = None) -> int:
     given = made.parse_args(arguments)
     names = given.workloads or list(DEFAULT)
     for name in names:
-        if name not in WORKLOADS and names != [BUILDING]:
+        if name not in WORKLOADS and not (names == [name] and name in ALONE):
             made.error(f"no workload {name!r} among {', '.join(WORKLOADS)}")
     given.out.mkdir(parents=True, exist_ok=True)
     settings = {**vars(given), "workloads": names, "python": dict(given.python)}
     del settings["out"]
-    if names == [BUILDING]:
-        return _building(settings, given.out)
+    if names[0] in ALONE:
+        return _alone(names[0], settings, given.out)
     return _updates(settings, given.out)
 
 
-def _building(settings: dict[str, Any], out: Path) -> int:
+def _alone(name: str, settings: dict[str, Any], out: Path) -> int:
     python = settings["python"].get("penne", sys.executable)
-    measured = running.run(python, settings["threads"], "benchmarks.building")
+    measured = running.run(python, settings["threads"], f"benchmarks.{name}")
     if isinstance(measured, dict):
-        sys.exit(f"building: {measured}")
-    text = report.building_text(measured)
-    _write(out, BUILDING, text, measured)
+        sys.exit(f"{name}: {measured}")
+    _, written = ALONE[name]
+    text = written(measured)
+    _write(out, name, text, measured)
     print(text)
     return 0
 

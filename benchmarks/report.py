@@ -144,6 +144,19 @@ def building_text(measured: Iterable[tuple[str, float]]) -> str:
     return table(["what is built", "median, µs"], rows) + "\n"
 
 
+def family_text(measured: Iterable[tuple[str, int, float]]) -> str:
+    """What updates of the cells cost, in Markdown: for each parameter, against that of
+    the first cell."""
+    (first, *_), *_ = rows = [*measured]
+    costs = {name: ms / n for name, n, ms in rows}
+    cells = [
+        [f"`{name}`", f"{n:,}", short(ms), f"{costs[name] / costs[first]:.2f}"]
+        for name, n, ms in rows
+    ]
+    heads = ["cell", "parameters", "ms", f"time by parameters, `{first}` = 1"]
+    return table(heads, cells) + "\n"
+
+
 # --- the picture ----------------------------------------------------------------------
 
 COLOURS = {"torch": "#dcc7a6", "jax": "#a3b8cc", "dynet": "#66788a", OURS: "#b5342b"}

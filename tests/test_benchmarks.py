@@ -12,12 +12,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # a checkout's, never instal
 from benchmarks import (
     __main__,
     building,
+    family,
     peer_penne,
     report,
     running,
     time_update,
     workloads,
 )
+from penne.recurrent import variants
+from penne.recurrent.unit import RecurrentUnit
 
 SMALL = {
     "cat": dict(H=8),
@@ -28,6 +31,11 @@ SMALL = {
     "sample": dict(H=8, V=9, chars=7),
     "reber": dict(),
 }
+FAMILY = {
+    thing
+    for thing in vars(variants).values()
+    if isinstance(thing, type) and issubclass(thing, RecurrentUnit)
+} - {variants.RecurrentOutput}
 OFFERED = [w for w in workloads.WORKLOADS if w in running.offers("penne")]
 TIMES = dict(import_s=0.5, first_s=0.25, peak_mib=99, version="1.0", python="3.11.7")
 
@@ -177,6 +185,26 @@ def test_building():
     assert all(f"| {what} | " in text for what, _ in measured)
 
 
+def test_family(monkeypatch):
+    """Every variant is there, under its name, and learns; the table gives the time for
+    each parameter against that of the first."""
+    for size in "TBH":
+        monkeypatch.setitem(family.SIZES, size, 4)
+    monkeypatch.setattr(family, "WARM_UPS", 1)
+    units = family.cells()
+    assert {type(unit) for unit in units.values()} == FAMILY
+    for unit in units.values():
+        update = family.updating(unit)
+        losses = [update() for _ in range(8)]
+        assert losses[-1] < losses[0]
+    measured = family.measure(0.0)
+    assert [name for name, _, _ in measured] == [*units]
+    assert all(ms > 0 for _, _, ms in measured)
+    text = report.family_text([("A", 2000, 10.0), ("B", 500, 5.0)])
+    assert "| `A` | 2,000 | 10.0 | 1.00 |" in text.splitlines()
+    assert "| `B` | 500 | 5.00 | 2.00 |" in text.splitlines()
+
+
 def test_command(tmp_path, capsys):
     """The command measures who is there, and writes a table, numbers, a picture."""
     words = "reber --peers penne,torch --python torch=nowhere/python --seconds 0.05"
@@ -192,7 +220,14 @@ def test_command(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["nothing", "cat building", "--peers tensorflow", "--python torch", "--rounds 0"],
+    [
+        "nothing",
+        "cat building",
+        "family cat",
+        "--peers tensorflow",
+        "--python torch",
+        "--rounds 0",
+    ],
 )
 def test_wrong_command(wrong, capsys):
     """What the command does not know, it says."""
