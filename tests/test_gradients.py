@@ -15,10 +15,8 @@ from penne import (
     gradient,
     parameter,
 )
-from penne.graph import OPS, Parameter, topological
+from penne.graph import OPS, topological
 from penne.operators import NUMPY
-from penne.testing.each import every_smooth_row
-from penne.testing.tables.rows import fill
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -44,26 +42,6 @@ def projected(x, rng):
 
 
 # --- the derivative -------------------------------------------------------------------
-
-
-@every_smooth_row
-@given(data=st.data(), seed=seeds)
-def test_gradient(row, data, seed):
-    """The gradient is the derivative of forward, for any shapes that are allowed; and
-    the gradient of the gradient is the derivative of the gradient."""
-    arguments, params = data.draw(row.calls)
-    rng = np.random.default_rng(seed)
-    arrays = fill(arguments, rng, apart=True)
-    wrapped = [
-        array if argument.static else parameter(array)
-        for argument, array in zip(arguments, arrays)
-    ]
-    x = row.apply(*wrapped, **params)
-    assert_gradients(projected(x, rng))
-    parameters = [p for p in wrapped if isinstance(p, Parameter)]
-    slopes = gradient(projected(x * x, rng), parameters)
-    loss = sum((projected(slope, rng) for slope in slopes), constant(0.0))
-    assert_gradients(loss, rtol=1e-4, atol=1e-6)
 
 
 @given(seed=seeds)

@@ -75,7 +75,9 @@ ORDER = [
     "recurrent.scanning",
     "recurrent",
     "lm",
+    "testing.directions",
     "testing.differences",
+    "testing.gradients",
     "fast.buffers",
     "fast.vectors",
     "fast.store",
@@ -108,8 +110,18 @@ ORDER = [
     "testing.tables.matrices",
     "testing.tables.numpys",
     "testing.tables",
+    "testing.batched",
+    "testing.strategies",
+    "testing.laws",
+    "testing.op_laws",
+    "testing.transducer_laws",
+    "testing.trainer_laws",
+    "testing.papers",
+    "testing.registry",
     "testing.each",
+    "testing.plugin",
     "testing",
+    "testing.__main__",
 ]
 
 

@@ -6,13 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penne
-from penne.compute import compute_value, compute_values
+from penne.compute import compute_value
 from penne.graph import OPS, constant
 from penne.operators import NUMPY
 from penne.signature import broadcast_shapes, signature
 from penne.testing.each import every_op, every_row
+from penne.testing.laws import tried
+from penne.testing.op_laws import LAWS
 from penne.testing.tables import TABLE, public_functions
-from penne.testing.tables.rows import LAYOUTS, fill, laid_out
+from penne.testing.tables.rows import fill
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -31,27 +33,16 @@ def test_every_op_has_a_row():
     assert [f for f in public_functions() if f not in TABLE] == []
 
 
+EXAMPLES = {"reference": 1, "leading axes": 2, "gradient": 2}  # of the profile's, part
+
+
 @every_row
-@given(data=st.data(), seed=seeds)
-def test_equals_numpy(row, data, seed):
-    """An op equals NumPy's or SciPy's in value, shape and dtype, for any shapes and for
-    dtypes of any kind and mixture, wherever its arguments lie in memory; it changes
-    none of them; and all that it is made of declares what it computes."""
-    arguments, params = data.draw(row.calls)
-    rng = np.random.default_rng(seed)
-    dtypes = row.dtypes(rng, len(arguments))
-    arrays = fill(arguments, rng, dtypes)
-    arrays = [laid_out(a, rng.choice(LAYOUTS)) for a in arrays]
-    before = [a.copy() for a in arrays]
-    x = row.apply(*arrays, **params)
-    values = compute_values(x)
-    expected = np.asarray(row.reference(*arrays, **params))
-    assert_equal(values[x], expected, dtypes)
-    if not any(d.kind == "b" for d in dtypes):
-        assert x.dtype == expected.dtype
-    assert all((a == b).all() for a, b in zip(arrays, before))
-    for y, value in values.items():
-        assert (y, np.shape(value), np.asarray(value).dtype) == (y, y.shape, y.dtype)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_law(row, law):
+    """Every law of ops holds for every op and function."""
+    examples = settings().max_examples // EXAMPLES.get(law.name, 6)
+    with np.errstate(all="ignore"):
+        assert tried(row.name, row, law, examples).broken == ""
 
 
 DISPATCHED = [
@@ -72,60 +63,6 @@ def test_numpys_own(row, data, seed):
         return
     found = row.reference(*map(constant, arrays), **params)
     assert_equal(compute_value(found), row.reference(*arrays, **params))
-
-
-def padded(array, ndim, core):
-    """``array`` with axes of length 1 before it, so that ``ndim`` lead its core."""
-    split = array.ndim - core
-    return array.reshape((1,) * (ndim - split) + array.shape)
-
-
-@every_row
-@settings(max_examples=settings().max_examples // 2)
-@given(data=st.data(), seeds=st.lists(seeds, min_size=1, max_size=3))
-def test_law_of_leading_axes(row, data, seeds):
-    """Stacking then calling equals calling then stacking, for each op of what is
-    built, whichever of its arguments are stacked and whichever are shared."""
-    arguments, params = data.draw(row.calls)
-    runs = [fill(arguments, np.random.default_rng(seed)) for seed in seeds]
-    x = row.apply(*map(constant, runs[0]), **params)
-    if x.op is None or not x.op.batch or x.args == ():
-        return
-    runs = [compute_values(row.apply(*map(constant, run), **params)) for run in runs]
-    runs = [[run[a] for a in last(run).args] for run in runs]
-    shared = data.draw(
-        st.lists(st.booleans(), min_size=len(x.args), max_size=len(x.args))
-    )
-    check_leading_axes(x, runs, shared)
-
-
-def last(values):
-    """The expression built last."""
-    return max(values, key=lambda x: x.serial)
-
-
-def check_leading_axes(x, runs, shared):
-    """One call of ``x.op`` on stacked arguments against one call for each run."""
-    cores = core_axes(x)
-    ndim = max(a.ndim - core for a, core in zip(x.args, cores))
-    runs = [[r if s else a for r, s, a in zip(runs[0], shared, run)] for run in runs]
-    runs = [list(map(np.asarray, run)) for run in runs]
-    stacked = [
-        column[0] if same else np.stack([padded(a, ndim, core) for a in column])
-        for column, core, same in zip(zip(*runs), cores, shared)
-    ]
-    found = np.asarray(x.op.forward(*stacked, **x.params))
-    each = [np.asarray(x.op.forward(*run, **x.params)) for run in runs]
-    assert found.dtype == each[0].dtype == x.dtype
-    assert_equal(found, each[0] if all(shared) else np.stack(each))
-
-
-def core_axes(x):
-    """How many axes of each argument the signature of ``x.op`` names."""
-    text = x.op.signature
-    if not isinstance(text, str):
-        text = text(*(a.shape for a in x.args), **x.params)
-    return list(map(len, signature(text).inputs))
 
 
 # --- arguments and errors -------------------------------------------------------------

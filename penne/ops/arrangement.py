@@ -181,7 +181,7 @@ def _padded(x: Expression, widths: tuple[tuple[int, int], ...], value: Any) -> A
     shape = tuple(a + n + b for n, (a, b) in zip(x.shape, widths))
     places = [(a, a + n, 1) if n else (0, 0, 1) for n, (a, _) in zip(x.shape, widths)]
     y = unslice_axes(x, steps=tuple(places), shape=shape)
-    if isinstance(value, (int, float)) and value == 0:
+    if not x.ndim or (isinstance(value, (int, float)) and value == 0):
         return y
     if np.ndim(value):
         raise ValueError(f"pad: constant_values is one number, got {value}")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Expression, constant
-from .arrangement import moveaxis, pad, ravel, sliced, swapaxes
+from .arrangement import pad, ravel, sliced, swapaxes
 from .axes import negative_axis
 from .contraction import inner
 from .diagonals import diagonal, trace
@@ -176,7 +176,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Expression:
         return mean(x, axis)
     w = constant(weights)
     if w.shape != x.shape:
-        w = moveaxis(broadcast_to(w, swapaxes(x, axis, -1).shape), -1, axis)
+        w = swapaxes(broadcast_to(w, swapaxes(x, axis, -1).shape), axis, -1)
     return asum(x * w, axis=axis) / asum(w, axis=axis)
 
 

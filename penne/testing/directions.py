@@ -1,0 +1,100 @@
+"""Derivatives of a number along a direction, by differences of its values.
+
+This module imports ``compute``.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..compute import PLAIN
+from ..graph import Expression, Parameter, topological
+from ..randomness import Random
+
+Array = np.ndarray[Any, Any]
+NARROWER = (1, 8, 64)
+TINY = 1e-30  # the width of a complex step, which is not subtracted
+AGREE = 1e-3  # how far left and right differences may be apart where it is smooth
+
+
+class Derivative(NamedTuple):
+    """A derivative, what rounding may have added to it, and how it was found."""
+
+    value: float
+    noise: float
+    how: str
+
+
+class Directions:
+    """The derivatives of ``loss``, its parameters in float64 whatever their dtypes;
+    ``dtype`` is the coarsest that it passes through."""
+
+    def __init__(self, loss: Expression, dtype: Any = np.float64):
+        self.loss, self.eps = loss, float(np.finfo(dtype).eps)
+        self.held: dict[Expression, Any] = {}
+        for x in topological([loss]):
+            if isinstance(x, Parameter):
+                self.held[x] = np.array(x.value, np.float64)
+            elif isinstance(x, Random):
+                self.held[x] = x.value
+        self.order = topological([loss], self.held)
+        self.analytic = True
+        self.at, self.size = self._start()
+
+    def _start(self) -> tuple[float, float]:
+        """The loss, and the largest number on the way to it."""
+        values = dict(self.held)
+        PLAIN.evaluate([self.loss], values, True, self.order)
+        arrays = [np.asarray(v) for v in values.values() if not isinstance(v, list)]
+        floats = [a for a in arrays if a.dtype.kind == "f"]
+        finite = [np.abs(v[np.isfinite(v)]).max(initial=0) for v in floats]
+        return float(values[self.loss]), float(max(finite, default=0.0))
+
+    def derivative(self, p: Parameter, direction: Array) -> Derivative | None:
+        """The derivative for ``p`` along a direction, or None where there is none."""
+        if p not in self.held:
+            return Derivative(0.0, 0.0, CENTRAL)
+        scale = float(np.max(np.abs(self.held[p]), initial=1.0))
+        for narrower in NARROWER:
+            h = self.eps ** (1 / 3) / narrower * scale
+            above, below = (self._value(p, direction * s) for s in (h, -h))
+            right, left = (above - self.at) / h, (self.at - below) / h
+            central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
+            if abs(right - left) <= AGREE * max(abs(right), abs(left)) + 8 * noise:
+                return self._sharper(p, direction, Derivative(central, noise, CENTRAL))
+        return None
+
+    def _sharper(
+        self, p: Parameter, direction: Array, coarse: Derivative
+    ) -> Derivative:
+        """The derivative by a complex step, where that agrees with differences."""
+        if not self.analytic:
+            return coarse
+        fine = self._complex(p, direction)
+        slack = 1e-6 * max(abs(coarse.value), abs(fine)) + coarse.noise
+        if not abs(fine - coarse.value) <= slack:
+            self.analytic = False
+            return coarse
+        return Derivative(fine, 64 * self.eps * self.size, "complex step")
+
+    def _complex(self, p: Parameter, direction: Array) -> float:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a complex number made real is one
+                return float(
+                    np.imag(self._evaluated(p, direction * (TINY * 1j))) / TINY
+                )
+        except Exception:  # what ops do with complex numbers is theirs
+            return np.nan
+
+    def _value(self, p: Parameter, change: Array) -> float:
+        return float(self._evaluated(p, change))
+
+    def _evaluated(self, p: Parameter, change: Array) -> Any:
+        values = {**self.held, p: self.held[p] + change}
+        PLAIN.evaluate([self.loss], values, False, self.order)
+        return values[self.loss]
+
+
+CENTRAL = "central difference"

@@ -1,0 +1,293 @@
+"""Is a gradient the derivative?  Asked along random directions, to second order.
+
+This module imports ``differences``, ``differentiate`` and ``compute``.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..composite import Composite
+from ..compute import compute_gradients, compute_values
+from ..differentiate import gradient
+from ..graph import Constant, Expression, Op, Parameter, constant, topological
+from ..modules import Module
+from ..ops import asum
+from ..randomness import fixed_masks
+from .directions import Derivative, Directions
+
+Array = np.ndarray[Any, Any]
+CLOSE = {"complex step": 1e-9, "central difference": 1e-6}
+FLOAT32 = 2e-3  # the part of a number that a float32 gradient may be away
+
+
+class Checked(NamedTuple):
+    """How many numbers were differentiated, and how many of them stood at a kink."""
+
+    numbers: int
+    skipped: int
+
+
+class WrongGradient(AssertionError):
+    """A gradient that is no derivative: of which ``argument``, at which ``index``, the
+    number ``found`` and the one ``expected``, the ``op`` at fault, the ``order``."""
+
+    def __init__(
+        self, argument: str, index: Any, found: float, expected: Derivative, order: int
+    ):
+        self.argument, self.index, self.order = argument, index, order
+        self.found, self.expected, self.op = found, expected.value, ""
+        self.how = expected.how
+
+    def __str__(self) -> str:
+        which = "second derivative" if self.order == 2 else "gradient"
+        if self.order > 2:
+            which = f"derivative of order {self.order}"
+        place = f" at {list(self.index)}" if self.index else ""
+        return (
+            f"check_gradient: {self.op}: the {which} for {self.argument}{place} is "
+            f"{self.found:.10g}, by {self.how} {self.expected:.10g}"
+        )
+
+
+def check_gradient(
+    f: Callable[..., Any],
+    *args: Any,
+    order: int = 2,
+    float32: bool = False,
+    projections: int = 3,
+    seed: int = 0,
+    **params: Any,
+) -> Checked:
+    """Compare the gradients of ``f(*args, **params)`` with differences of its values.
+
+    ``f`` is an op, a layer, any function that gives an expression or several;
+    floating ``args``, and all parameters that f reaches, are varied; ints and bools
+    stay.  For a random u, the derivative of sum(u * y) along a random direction v of
+    one argument is compared with what its gradient says, v . g: by central
+    differences to 6 digits and, where the functions take complex numbers, by a complex
+    step (Squire and Trapp 1998) to 9.  ``order=2`` does the same with the gradient of
+    sum(u * y * y), and so on.  Where left and right differences disagree at every
+    width there is no derivative: a kink; that number is skipped, and counted.
+
+    Raises WrongGradient, an AssertionError that names argument, index, both numbers
+    and the op at fault; TypeError for float32, of which differences show little, unless
+    ``float32=True`` (then to 3 digits); ValueError where nothing can be varied.
+
+    Nothing is changed: values are put in place of the parameters' own.
+
+    >>> from penne import sigmoid
+    >>> check_gradient(sigmoid, [[0.5, -1.0]])
+    Checked(numbers=4, skipped=0)
+    """
+    given = [_varied(a, float32) for a in args]
+    check = _Check(np.random.default_rng(seed), float32, projections)
+    with fixed_masks():
+        outputs = flat(f(*given, **params))
+        targets = named_targets(f, given, outputs)
+        check_dtypes(targets, float32)
+        try:
+            for k in range(1, order + 1):
+                check.order(k, outputs, targets)
+        except WrongGradient as wrong:
+            wrong.op = _at_fault(outputs, wrong.order, float32) or name_of(f)
+            raise
+    if check.skipped and not check.numbers:
+        raise ValueError(
+            f"check_gradient: all {check.skipped} numbers stand at kinks of "
+            f"{name_of(f)}; give other arguments"
+        )
+    return Checked(check.numbers, check.skipped)
+
+
+def flat(y: Any) -> list[Expression]:
+    """The floating expressions of what a function gave; or TypeError."""
+    parts = (
+        [x for part in y for x in flat(part)] if isinstance(y, (list, tuple)) else []
+    )
+    if isinstance(y, Expression) and y.floating:
+        parts = [y]
+    if isinstance(y, dict):
+        parts = flat(list(y.values()))
+    if not parts and not isinstance(y, (Expression, int, str, type(None))):
+        kind = type(y).__name__
+        raise TypeError(f"check_gradient: f gives no floating expression, but {kind}")
+    return parts
+
+
+def named_targets(
+    f: Any, given: Sequence[Any], outputs: Sequence[Expression]
+) -> dict[str, Parameter]:
+    """What is varied, by the name that a message calls it by."""
+    targets = {
+        f"argument {k}": a for k, a in enumerate(given, 1) if isinstance(a, Parameter)
+    }
+    paths = f.parameters() if isinstance(f, Module) else {}
+    targets |= {path: p for path, p in paths.items() if p not in targets.values()}
+    known = set(targets.values())
+    found = [x for x in topological(outputs) if isinstance(x, Parameter)]
+    rest = [p for p in found if p not in known]
+    targets |= {f"parameter {k} {p.shape}": p for k, p in enumerate(rest, 1)}
+    if not targets or not outputs:
+        raise ValueError(
+            f"check_gradient: {name_of(f)} has nothing to vary; give floating arguments"
+        )
+    return targets
+
+
+def check_dtypes(targets: dict[str, Parameter], float32: bool) -> None:
+    """TypeError where a number is too coarse for differences."""
+    for name, p in targets.items():
+        if p.dtype != np.float64 and not (float32 and p.dtype == np.float32):
+            raise TypeError(
+                f"check_gradient: {name} is {p.dtype}, which differences show too "
+                "coarsely; write float64 (with penne.default_dtype('float64'): for "
+                "layers), or float32=True for 3 digits"
+            )
+
+
+def name_of(f: Any) -> str:
+    """What a function is called in a message."""
+    return str(getattr(f, "name", "") or getattr(f, "__name__", type(f).__name__))
+
+
+def _varied(a: Any, float32: bool) -> Any:
+    if isinstance(a, Parameter):
+        return a
+    if isinstance(a, Expression):
+        if isinstance(a, Constant) and a.floating:
+            return Parameter(np.array(a.value))
+        return a
+    array = np.array(a)
+    if float32 and array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    return Parameter(array) if array.dtype.kind == "f" else a
+
+
+class _Check:
+    """One check: the numbers counted, the random generator, what is close."""
+
+    def __init__(self, rng: np.random.Generator, float32: bool, projections: int):
+        self.rng, self.float32, self.projections = rng, float32, projections
+        self.numbers = self.skipped = 0
+
+    def order(
+        self, order: int, outputs: list[Expression], targets: dict[str, Parameter]
+    ) -> None:
+        """The derivatives of one order, or WrongGradient."""
+        parameters = list(targets.values())
+        loss = self._loss(order, outputs, parameters)
+        directions = Directions(loss, np.float32 if self.float32 else np.float64)
+        found = compute_gradients(loss)
+        for name, p in targets.items():
+            g = np.asarray(found.get(p, np.zeros(p.shape)), np.float64).reshape(-1)
+            if not g.size:
+                continue
+            for k in range(self.projections):
+                v = self._random(p.shape).reshape(-1)
+                support = np.arange(g.size)
+                if k and g.size > 3:
+                    support = self.rng.choice(g.size, g.size // 2, replace=False)
+                before = self.numbers, self.skipped
+                self._along(order, name, p, g, v, support, directions)
+                if k:  # each number is counted once
+                    self.numbers, self.skipped = before
+
+    def _loss(
+        self, order: int, outputs: list[Expression], parameters: list[Parameter]
+    ) -> Expression:
+        """A number whose gradient is that of ``order``."""
+        ys = outputs if order == 1 else [y * y for y in outputs]
+        loss = self._projected(ys)
+        for _ in range(order - 1):
+            loss = self._projected(gradient(loss, parameters))
+        return loss
+
+    def _projected(self, ys: Sequence[Expression]) -> Expression:
+        parts = [asum(y * constant(self._random(y.shape))) for y in ys]
+        return sum(parts[1:], parts[0])
+
+    def _random(self, shape: tuple[int, ...]) -> Array:
+        """Numbers of which none is small."""
+        return self.rng.uniform(0.5, 1.5, shape) * self.rng.choice([-1.0, 1.0], shape)
+
+    def _along(
+        self,
+        order: int,
+        name: str,
+        p: Parameter,
+        g: Array,
+        v: Array,
+        support: Array,
+        directions: Directions,
+    ) -> None:
+        """One direction; where it fails or has a kink, its two halves."""
+        direction = np.zeros(g.size)
+        direction[support] = v[support]
+        expected = directions.derivative(p, direction.reshape(p.shape))
+        terms = g[support] * v[support]
+        if expected is None or not self._close(terms, expected):
+            if len(support) > 1:
+                for half in np.array_split(support, 2):
+                    self._along(order, name, p, g, v, half, directions)
+            elif expected is None:
+                self.skipped += 1
+            else:
+                self._raise(order, name, p, g, v, support, expected)
+            return
+        self.numbers += len(support)
+
+    def _raise(
+        self,
+        order: int,
+        name: str,
+        p: Parameter,
+        g: Array,
+        v: Array,
+        support: Array,
+        expected: Derivative,
+    ) -> None:
+        at = int(support[0])
+        index = tuple(int(i) for i in np.unravel_index(at, p.shape))
+        exact = expected._replace(value=expected.value / v[at])
+        raise WrongGradient(name, index, float(g[at]), exact, order)
+
+    def _close(self, terms: Array, expected: Derivative) -> bool:
+        scale = max(abs(expected.value), float(np.sqrt(np.sum(terms**2))))
+        part = FLOAT32 if self.float32 else CLOSE[expected.how]
+        away = abs(float(np.sum(terms)) - expected.value)
+        return bool(away <= part * scale + expected.noise)
+
+
+def _at_fault(outputs: list[Expression], order: int, float32: bool) -> str:
+    """The first op whose own rule is wrong where it stands, by its name."""
+    values = compute_values(outputs)
+    for x in topological(outputs):
+        op = x.op
+        if op is None or isinstance(op, Composite) or not _alone(op, x):
+            continue
+        given = [np.asarray(values[a]) for a in x.args]
+        try:
+            check_gradient(
+                _applied(op), *given, order=order, float32=float32, **x.params
+            )
+        except WrongGradient:
+            return op.name
+        except (ValueError, TypeError):
+            continue
+    return next((x.op.name for x in reversed(topological(outputs)) if x.op), "")
+
+
+def _alone(op: Op, x: Expression) -> bool:
+    """Whether this op can be looked at without the rest of its graph."""
+    many = len([y for y in topological([x]) if y.op is not None])
+    return many > 1 and op.gradient is not None and op.name != "project"
+
+
+def _applied(op: Op) -> Callable[..., Expression]:
+    def applied(*args: Any, **params: Any) -> Expression:
+        return op(*args, **params)
+
+    applied.__name__ = op.name
+    return applied

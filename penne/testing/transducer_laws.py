@@ -1,0 +1,383 @@
+"""The laws of transducers.
+
+This module imports ``laws``, ``gradients`` and ``recurrent``.
+"""
+
+import copy
+import pickle
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ..compute import compute_gradients, compute_value
+from ..doorway import plain
+from ..files import load, save
+from ..graph import Expression
+from ..layers import insizes
+from ..ops import asum
+from ..randomness import training
+from ..recurrent import Map, Stack, Transducer
+from ..settings import default_dtype
+from .batched import batching
+from .gradients import check_gradient, flat
+from .laws import Broken, Law, Report, close, examine, same
+
+Array = np.ndarray[Any, Any]
+HALVES = st.integers(-4, 4).map(lambda n: n / 2)
+
+
+class Subject(NamedTuple):
+    """A transducer and the strategy of its inputs: ``inputs(batch)`` makes one step's
+    input with these leading axes."""
+
+    transducer: Any
+    inputs: Callable[[tuple[int, ...]], st.SearchStrategy[Any]]
+
+
+class Text(NamedTuple):
+    """A sequence of inputs."""
+
+    inputs: list[Any]
+
+
+class Cut(NamedTuple):
+    """A sequence, other inputs, and the place where one gives way to the other."""
+
+    inputs: list[Any]
+    others: list[Any]
+    place: int
+
+
+class Texts(NamedTuple):
+    """Sequences of one length: a batch."""
+
+    sequences: list[list[Any]]
+
+
+# --- inputs ---------------------------------------------------------------------------
+
+
+def step_inputs(insize: Any) -> Callable[[tuple[int, ...]], st.SearchStrategy[Any]]:
+    """A strategy of inputs for ``insize``, as ``Layer`` takes it, given a batch."""
+    sizes = insizes(insize)
+
+    def one(n: Any, batch: tuple[int, ...]) -> st.SearchStrategy[Any]:
+        if n == "diag":
+            raise ValueError('check_transducer: insize is n or -n, not "diag"')
+        if n > 0:
+            return hnp.arrays(np.float64, (*batch, n), elements=HALVES)
+        symbols = st.integers(0, -n - 1)
+        return symbols if not batch else hnp.arrays(np.int64, batch, elements=symbols)
+
+    def made(batch: tuple[int, ...]) -> st.SearchStrategy[Any]:
+        parts = [one(n, batch) for n in sizes]
+        return parts[0] if len(parts) == 1 else st.tuples(*parts)
+
+    return made
+
+
+def texts(subject: Subject, least: int = 0) -> st.SearchStrategy[Text]:
+    """Sequences of ``least`` to 4 inputs."""
+    return st.builds(Text, st.lists(subject.inputs(()), min_size=least, max_size=4))
+
+
+@st.composite
+def cuts(draw: Any, subject: Subject) -> Cut:
+    """Two sequences of one length and a place in them."""
+    n = draw(st.integers(1, 4))
+    one, two = (
+        draw(st.lists(subject.inputs(()), min_size=n, max_size=n)) for _ in range(2)
+    )
+    return Cut(one, two, draw(st.integers(0, n - 1)))
+
+
+@st.composite
+def batches(draw: Any, subject: Subject) -> Texts:
+    """One to three sequences of one length."""
+    n = draw(st.integers(1, 3))
+    some = st.lists(subject.inputs(()), min_size=n, max_size=n)
+    return Texts(draw(st.lists(some, min_size=1, max_size=3)))
+
+
+def stacked(sequences: list[list[Any]]) -> list[Any]:
+    """Sequences as one sequence of batches."""
+
+    def joined(parts: Any) -> Any:
+        if isinstance(parts[0], tuple):
+            return tuple(map(joined, zip(*parts)))
+        return np.stack(parts)
+
+    return [joined(step) for step in zip(*sequences)]
+
+
+# --- outputs --------------------------------------------------------------------------
+
+
+def arrays(outputs: Any) -> list[Array]:
+    """Every array in what ``transduce`` gave, in order."""
+    if isinstance(outputs, (list, tuple)):
+        return [a for y in outputs for a in arrays(y)]
+    if isinstance(outputs, dict):
+        return arrays(list(outputs.values()))
+    found = compute_value(outputs) if isinstance(outputs, Expression) else outputs
+    return [np.asarray(found)]
+
+
+def run(r: Any, inputs: list[Any]) -> list[list[Array]]:
+    """For each step from the state r is in, its outputs' arrays."""
+    outputs = [r.step(x) for x in inputs]
+    return [arrays(y) for y in outputs]
+
+
+def from_start(r: Any, inputs: list[Any]) -> list[list[Array]]:
+    """For each step from the start, its outputs' arrays."""
+    r.start()
+    return run(r, inputs)
+
+
+def agree(found: Any, expected: Any, what: str, equal: Any = same) -> None:
+    """Broken where the arrays of two runs differ."""
+    if len(found) != len(expected):
+        raise Broken(f"{what}: {len(found)} outputs and not {len(expected)}")
+    for k, (ys, zs) in enumerate(zip(found, expected)):
+        for y, z in zip(ys, zs, strict=True):
+            equal(y, z, f"{what}, output {k}")
+
+
+# --- laws -----------------------------------------------------------------------------
+
+
+def _steps(subject: Subject, case: Text) -> None:
+    r = subject.transducer
+    with plain():
+        found = [arrays(y) for y in r.transduce(list(case.inputs))]
+        agree(found, from_start(r, case.inputs), "transduce against start and steps")
+
+
+def _causality(subject: Subject, case: Cut) -> None:
+    r, k = subject.transducer, case.place
+    mixed = case.inputs[:k] + case.others[k:]
+    with plain():
+        one, two = r.transduce(list(case.inputs)), r.transduce(list(mixed))
+        what = f"input {k} was changed"
+        agree([arrays(y) for y in two[:k]], [arrays(y) for y in one[:k]], what)
+
+
+def _batches(subject: Subject, case: Texts) -> None:
+    r = subject.transducer
+    together = from_start(r, stacked(case.sequences))
+    for b, inputs in enumerate(case.sequences):
+        alone = from_start(r, inputs)
+        for k, (ys, zs) in enumerate(zip(together, alone)):
+            for y, z in zip(ys, zs):
+                part = y[b] if y.ndim > z.ndim else y
+                close(part, z, f"example {b} of the batch and alone, output {k}")
+
+
+def _forgets(subject: Subject, case: Cut) -> None:
+    r = subject.transducer
+    with plain():
+        fresh = from_start(r, case.inputs)
+        from_start(r, case.others[: case.place + 1])
+        agree(from_start(r, case.inputs), fresh, "after another sequence")
+
+
+def _resumes(subject: Subject, case: Cut) -> None:
+    r, k = subject.transducer, case.place
+    with plain():
+        r.start()
+        run(r, case.inputs[:k])
+        state = r.state
+        expected = run(r, case.inputs[k:])
+        from_start(r, case.others)
+        r.state = state
+        what = f"taken back to its state after {k} steps"
+        agree(run(r, case.inputs[k:]), expected, what)
+
+
+def _composes(subject: Subject, case: Text) -> None:
+    r = subject.transducer
+    with plain():
+        alone = from_start(r, case.inputs)
+        for stack in (Stack(r), Stack(Stack(), r), Stack(Map(_itself), Stack(r))):
+            found = [arrays(y) for y in stack.transduce(list(case.inputs))]
+            agree(found, alone, "in a stack with what changes nothing")
+        outputs = [_twice(y) for y in r.transduce(list(case.inputs))]
+        after = [arrays(y) for y in outputs]
+        nested = Stack(Stack(r, Map(_twice)), Map(_itself))
+        for stack in (Stack(r, Map(_twice)), nested):
+            found = [arrays(y) for y in stack.transduce(list(case.inputs))]
+            agree(found, after, "Stack(r, Map(f)) against f of each output")
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _twice(y: Any) -> Any:
+    if isinstance(y, (list, tuple)):
+        return [_twice(part) for part in y]
+    return y * 2.0 if isinstance(y, Expression) and y.floating else y
+
+
+def _executors(subject: Subject, case: Texts) -> None:
+    r, found = subject.transducer, []
+    for way in (plain, batching):
+        with way():
+            outputs = r.transduce(stacked(case.sequences))
+            parts = [r.transduce(list(inputs)) for inputs in case.sequences]
+            loss = _loss([outputs, *parts])
+            gradients = compute_gradients(loss) if loss is not None else {}
+            found.append((arrays([outputs, *parts]), gradients))
+    (ys, one), (zs, two) = found
+    for k, (y, z) in enumerate(zip(ys, zs, strict=True)):
+        close(z, y, f"batched and op by op, output {k}")
+    for path, p in r.parameters().items():
+        if (p in one) != (p in two):
+            raise Broken(f"only one executor finds a gradient of {path}")
+        if p in one:
+            close(two[p], one[p], f"batched and op by op, the gradient of {path}")
+
+
+def _loss(outputs: Any) -> Expression | None:
+    """A number made of all outputs that are floating, or None."""
+    terms = [asum(y * y) for part in outputs for y in flat(part)]
+    return sum(terms[1:], terms[0]) if terms else None
+
+
+def _gradient(subject: Subject, case: Text) -> None:
+    r = subject.transducer
+    assume(flat(r.transduce(list(case.inputs))))
+
+    def outputs() -> Any:
+        return r.transduce(list(case.inputs))
+
+    outputs.__name__ = type(r).__name__
+    check_gradient(outputs, order=1, projections=2, float32=_is_float32(r))
+
+
+def _is_float32(r: Any) -> bool:
+    return any(p.dtype == np.float32 for p in r.parameters().values())
+
+
+def _saved(subject: Subject, case: Text) -> None:
+    r = subject.transducer
+    with plain(), tempfile.TemporaryDirectory() as folder:
+        expected = from_start(r, case.inputs)
+        path = Path(folder) / "parameters.npz"
+        save(r, path)
+        before = {p: p.value.copy() for p in r.parameters().values()}
+        try:
+            for p in before:
+                p.value = p.value + 1
+            load(path, r)
+            agree(from_start(r, case.inputs), expected, "after save and load")
+        finally:
+            for p, value in before.items():
+                p.value = value
+
+
+def _copies(subject: Subject, case: Cut, copied: Callable[[Any], Any]) -> None:
+    r, k = subject.transducer, case.place
+    with plain():
+        r.start()
+        run(r, case.inputs[:k])
+        other = copied(r)
+        expected = run(r, case.inputs[k:])
+        what = f"copied after {k} steps"
+        agree(run(other, case.inputs[k:]), expected, what)
+        agree(from_start(other, case.inputs), from_start(r, case.inputs), what)
+    shared = set(other.parameters().values()) & set(r.parameters().values())
+    if shared:
+        raise Broken("the copy shares parameters with its original")
+
+
+LAWS = [
+    Law("steps", "transduce is start and a step for each input", texts, _steps),
+    Law("causality", "an output depends on no later input", cuts, _causality),
+    Law("batches", "examples in a batch do not see each other", batches, _batches),
+    Law("start", "start forgets what was before", cuts, _forgets),
+    Law("state", "a state saved and restored resumes exactly", cuts, _resumes),
+    Law("composition", "a stack is the composition of its parts", texts, _composes),
+    Law("executors", "both executors give the same numbers", batches, _executors),
+    Law(
+        "gradient",
+        "its gradients are derivatives",
+        lambda subject: texts(subject, least=1),
+        _gradient,
+        lambda subject: subject.transducer.parameters(),
+    ),
+    Law("saving", "its parameters survive saving", texts, _saved),
+    Law(
+        "deepcopy",
+        "a deep copy gives the same outputs",
+        cuts,
+        lambda subject, case: _copies(subject, case, copy.deepcopy),
+    ),
+    Law(
+        "pickle",
+        "a pickle gives the same outputs",
+        cuts,
+        lambda subject, case: _copies(
+            subject, case, lambda r: pickle.loads(pickle.dumps(r))
+        ),
+    ),
+]
+
+
+def check_transducer(
+    make: Callable[[], Any],
+    *,
+    insize: Any = 3,
+    inputs: Callable[[tuple[int, ...]], st.SearchStrategy[Any]] | None = None,
+    without: Iterable[str] = (),
+    examples: int = 20,
+) -> Report:
+    """Try the laws of transducers on what ``make()`` makes, with float64 parameters:
+
+    ``steps``: transduce is start and a step for each input · ``causality``: an output
+    depends on no later input · ``batches``: examples in a batch do not see each other
+    · ``start`` forgets · ``state``: saved and restored, it resumes exactly ·
+    ``composition``: a stack is the composition of its parts · ``executors``: both give
+    the same numbers and gradients · ``gradient``: gradients are derivatives ·
+    ``saving``: parameters survive it · ``deepcopy``, ``pickle``: a copy goes on alike.
+
+    ``insize``: what an input is, as ``Layer`` takes it: n for a vector, -n for a symbol
+    below n, a list for tuples of them; or ``inputs(batch)``, a strategy that makes one
+    input with the leading axes ``batch``.  ``without``: the names of laws that are not
+    meant to hold.  Dropout is off.
+
+    Returns a Report; raises AssertionError where laws are broken, for each a sentence
+    with the smallest input found that breaks it.
+
+    >>> from penne import Simple
+    >>> report = check_transducer(lambda: Simple(3, 2, rng=0), examples=3)
+    >>> len(report), report.broken
+    (11, [])
+    """
+    report = transducer_report("", make, insize, inputs, without, examples)
+    return report.checked()
+
+
+def transducer_report(
+    name: str,
+    make: Callable[[], Any],
+    insize: Any = 3,
+    inputs: Any = None,
+    without: Iterable[str] = (),
+    examples: int = 20,
+) -> Report:
+    """The same as a report alone."""
+    with default_dtype("float64"), training(False):
+        made = make()
+        if not isinstance(made, Transducer):
+            kind = type(made).__name__
+            raise TypeError(f"check_transducer: make() gives a transducer, got {kind}")
+        subject = Subject(made, inputs or step_inputs(insize))
+        return examine(name or type(made).__name__, subject, LAWS, examples, without)
