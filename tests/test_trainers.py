@@ -11,83 +11,21 @@ from penne import *
 from penne.optimize import clipped
 from penne.optimize.trainer import _unfailing
 from penne.rows import Rows
-
-
-def sgd(g, memory, t, rate=0.1):
-    """Steepest descent."""
-    return rate * g
-
-
-def adagrad(g, memory, t, rate=1.0, delta=1.0):
-    """Duchi, Hazan and Singer 2011, figure 1."""
-    memory.setdefault("s", np.full_like(g, delta))
-    memory["s"] += g**2
-    return np.where(g == 0, 0, rate * g / np.sqrt(np.maximum(memory["s"], 1e-300)))
-
-
-def adam(g, memory, t, rate=0.001, b1=0.9, b2=0.999, epsilon=1e-8):
-    """Kingma and Ba 2015, algorithm 1."""
-    m = memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
-    v = memory["v"] = b2 * memory.get("v", 0) + (1 - b2) * g**2
-    return rate * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + epsilon)
-
-
-def momentum(g, memory, t, rate=0.01, mu=0.9):
-    """Sutskever et al. 2013, equations 1 and 2."""
-    memory["v"] = mu * memory.get("v", 0) - rate * g
-    return -memory["v"]
-
-
-def nesterov(g, memory, t, rate=0.01, mu=0.9):
-    """Sutskever et al. 2013, equations 3 and 4, by the point theta + mu v; see
-    ``test_nesterov_looks_ahead``."""
-    before = memory.get("v", 0)
-    v = memory["v"] = mu * before - rate * g
-    return mu * before - v - mu * v
-
-
-def lion(g, memory, t, rate=1e-4, b1=0.9, b2=0.99, decay=0.0):
-    """Chen et al. 2023, algorithm 2."""
-    m = memory.get("m", 0)
-    memory["m"] = b2 * m + (1 - b2) * g
-    return rate * (np.sign(b1 * m + (1 - b1) * g) + decay * memory["p"])
-
-
-def adadelta(g, memory, t, rho=0.95, epsilon=1e-6, rate=1.0):
-    """Zeiler 2012, algorithm 1."""
-    rms = lambda x: np.sqrt(x + epsilon)
-    Eg = memory["g"] = rho * memory.get("g", 0) + (1 - rho) * g**2
-    change = -rms(memory.get("x", 0)) / rms(Eg) * g
-    memory["x"] = rho * memory.get("x", 0) + (1 - rho) * change**2
-    return -rate * change
-
-
-def rmsprop(g, memory, t, rate=0.001, decay=0.9, epsilon=1e-8):
-    """Tieleman and Hinton 2012, slide 29."""
-    s = memory["s"] = decay * memory.get("s", 0) + (1 - decay) * g**2
-    return rate * g / (np.sqrt(s) + epsilon)
-
-
-def adamw(g, memory, t, rate=0.001, b1=0.9, b2=0.999, epsilon=1e-8, decay=0.01):
-    """Loshchilov and Hutter 2019, algorithm 2, with lambda = rate * decay."""
-    return adam(g, memory, t, rate, b1, b2, epsilon) + rate * decay * memory["p"]
-
-
-def nadam(g, memory, t, rate=0.002, mu=0.9, nu=0.999, epsilon=1e-8):
-    """Dozat 2016, algorithm 2, mu_t = mu."""
-    m = memory["m"] = mu * memory.get("m", 0) + (1 - mu) * g
-    n = memory["n"] = nu * memory.get("n", 0) + (1 - nu) * g**2
-    m = mu * m / (1 - mu ** (t + 1)) + (1 - mu) * g / (1 - mu**t)
-    return rate * m / (np.sqrt(n / (1 - nu**t)) + epsilon)
-
-
-def amsgrad(g, memory, t, rate=0.001, b1=0.9, b2=0.999, epsilon=1e-8):
-    """Reddi, Kale and Kumar 2018, algorithm 2."""
-    m = memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
-    v = memory["v"] = b2 * memory.get("v", 0) + (1 - b2) * g**2
-    memory["w"] = np.maximum(memory.get("w", 0), v)
-    return rate * m / (np.sqrt(memory["w"]) + epsilon)
-
+from penne.testing import every_trainer as every_row
+from penne.testing.papers import (
+    adadelta,
+    adagrad,
+    adam,
+    adamw,
+    amsgrad,
+    lion,
+    momentum,
+    nadam,
+    nesterov,
+    rmsprop,
+    sgd,
+)
+from penne.testing.trainer_laws import trainer_report
 
 TRAINERS = {
     "SGD": (SGD, sgd),
@@ -153,6 +91,12 @@ def problem(rng):
     W, b, s = (parameter(rng.normal(0, 1, shape)) for shape in [(3, 2), (2,), ()])
     x, y = rng.normal(0, 1, (4, 3)), rng.normal(0, 1, (4, 2))
     return [W, b, s], asum((tanh(x @ W + b) * exp(s / 4) - y) ** 2)
+
+
+@every_row
+def test_laws(row):
+    """Every law of trainers holds for every trainer."""
+    assert trainer_report(row.name, row.make, row.paper, (), 3).broken == []
 
 
 @every_trainer

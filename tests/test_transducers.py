@@ -4,6 +4,7 @@ import copy
 import pickle
 from abc import ABC, abstractmethod
 from collections import deque, namedtuple
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from penne import *
 from penne.graph import topological
 from penne.recurrent.variants import FGR, SimplifiedGRU, StandardLSTM
+from penne.testing import every_transducer as every_row
+from penne.testing.transducer_laws import transducer_report
 
 V = 5
 
@@ -138,29 +141,21 @@ def assert_close(x, y):
 # --- transduce ------------------------------------------------------------------------
 
 
-@every_transducer
-@every_kind
-def test_transduce(make, kind):
-    """``transduce`` is ``start``, then a ``step`` for each; a second call, which
-    starts again, gives the same."""
-    r, xs = make(SIZE[kind]), inputs(kind, 5)
-    found = r.transduce(list(xs))
-    assert isinstance(found, list)
-    r.start()
-    assert_same(found, [r.step(x) for x in xs])
-    assert_same(found, r.transduce(list(xs)))
+@every_row
+def test_laws(row):
+    """Every law of transducers holds for each of penne's, on vectors and symbols."""
+    for insize in row.insizes:
+        make = partial(row.make, insize)
+        report = transducer_report(row.name, make, insize, None, row.without, 2)
+        assert report.broken == []
 
 
 @every_transducer
 @every_kind
-@given(steps=lengths, data=st.data())
-def test_causality(make, kind, steps, data):
-    """What comes later changes no output before it."""
-    r, xs = make(SIZE[kind]), inputs(kind, 5)
-    other = inputs(kind, 5, seed=1)
-    k = data.draw(st.integers(0, steps))
-    mixed = np.concatenate([xs[:k], other[k:steps]])
-    assert_same(r.transduce(list(xs[:k])), r.transduce(list(mixed))[:k])
+def test_laws_of_others(make, kind):
+    """They hold for a user's classes too; those made in a function do not pickle."""
+    report = transducer_report("", lambda: make(SIZE[kind]), SIZE[kind], None, (), 2)
+    assert report.broken == []
 
 
 @every_transducer
@@ -333,26 +328,6 @@ def test_symbol_outside():
 
 
 # --- state ----------------------------------------------------------------------------
-
-
-@every_transducer
-@every_kind
-def test_rewind(make, kind):
-    """Setting a state resumes exactly there: after other steps, after a new start,
-    and as often as one likes."""
-    r, xs = make(SIZE[kind]), inputs(kind, 6)
-    r.start()
-    for x in xs[:2]:
-        r.step(x)
-    state = r.state
-    expected = values([r.step(x) for x in xs[2:]])
-    for _ in range(2):
-        r.state = state
-        np.testing.assert_array_equal(values([r.step(x) for x in xs[2:]]), expected)
-        r.start()
-        r.step(xs[5])
-    r.state = state
-    assert r.state.keys() == state.keys()
 
 
 @every_transducer

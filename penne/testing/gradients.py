@@ -3,12 +3,12 @@
 This module imports ``differences``, ``differentiate`` and ``compute``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..composite import Composite
+from ..composite import PROJECT, Composite
 from ..compute import compute_gradients, compute_values
 from ..differentiate import gradient
 from ..graph import Constant, Expression, Op, Parameter, constant, topological
@@ -260,29 +260,38 @@ class _Check:
         return bool(away <= part * scale + expected.noise)
 
 
+Application = tuple[Op, list[Any], Mapping[str, Any]]
+
+
 def _at_fault(outputs: list[Expression], order: int, float32: bool) -> str:
-    """The first op whose own rule is wrong where it stands, by its name."""
-    values = compute_values(outputs)
-    for x in topological(outputs):
-        op = x.op
-        if op is None or isinstance(op, Composite) or not _alone(op, x):
-            continue
-        given = [np.asarray(values[a]) for a in x.args]
+    """The first op whose own rule is wrong where it stands, by its name; where none is
+    by itself, the op that is applied last."""
+    found = list(_applications(outputs))
+    for op, arrays, params in found:
+        alone = _applied(op)
         try:
-            check_gradient(
-                _applied(op), *given, order=order, float32=float32, **x.params
-            )
+            if len(found) > 1 and op.gradient is not None:
+                check_gradient(alone, *arrays, order=order, float32=float32, **params)
         except WrongGradient:
             return op.name
         except (ValueError, TypeError):
             continue
-    return next((x.op.name for x in reversed(topological(outputs)) if x.op), "")
+    return found[-1][0].name if found else ""
 
 
-def _alone(op: Op, x: Expression) -> bool:
-    """Whether this op can be looked at without the rest of its graph."""
-    many = len([y for y in topological([x]) if y.op is not None])
-    return many > 1 and op.gradient is not None and op.name != "project"
+def _applications(outputs: list[Expression]) -> Iterator[Application]:
+    """Every op on the way to ``outputs``, within composite ops too, and its arrays."""
+    values = compute_values(outputs)
+    for x in topological(outputs):
+        if isinstance(x.op, Composite):
+            arrays = [values[a] for a in x.args]
+            for (op, _, params), (_, given, _) in zip(
+                x.op.steps, x.op.applications(arrays)
+            ):
+                if not isinstance(op, Composite) and op is not PROJECT:
+                    yield op, given, params
+        elif x.op is not None and x.op is not PROJECT:
+            yield x.op, [values[a] for a in x.args], x.params
 
 
 def _applied(op: Op) -> Callable[..., Expression]:

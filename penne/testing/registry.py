@@ -7,18 +7,32 @@ This module imports ``recurrent``, ``optimize``, ``papers`` and ``tables``.
 """
 
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from .. import optimize, recurrent
 from ..layers import Layer
 from ..ops import tanh
 from ..optimize.trainer import Trainer
-from ..recurrent import GRU, LSTM, Map, Simple, Stack, Transducer
+from ..recurrent import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Concat,
+    Feedback,
+    Highway,
+    Map,
+    Parallel,
+    Residual,
+    Reverse,
+    Simple,
+    Stack,
+    Transducer,
+)
 from . import papers
 
 
@@ -61,37 +75,61 @@ def trainer(make: Any, paper: Any, **settings: Any) -> None:
     TRAINERS[name] = row
 
 
-def classes(package: Any, kind: type) -> Iterator[type]:
-    """The public classes of a kind in a package's modules, but the kind itself."""
-    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        module = import_module(info.name)
-        for name, thing in vars(module).items():
-            own = isinstance(thing, type) and thing.__module__ == module.__name__
-            if own and issubclass(thing, kind) and thing is not kind:
-                if name == thing.__name__ and name[0] != "_":
-                    yield thing
+def classes(module: Any, kind: type) -> Iterator[type]:
+    """The classes of a kind that a module gives away, each once, but the kind itself."""
+    names = getattr(module, "__all__", [n for n in vars(module) if n[0] != "_"])
+    found = [getattr(module, name) for name in names]
+    home = module.__name__
+    own = [x for x in found if getattr(x, "__module__", "").startswith(home)]
+    for x in dict.fromkeys(own):
+        if isinstance(x, type) and issubclass(x, kind) and x is not kind:
+            yield x
 
 
 def is_cell(made: Any) -> bool:
-    """Whether a class is made of ``(insize, outsize, ..., rng=)``."""
-    takes = list(inspect.signature(made.__init__).parameters)[1:]
-    return takes[:2] == ["insize", "outsize"] and "rng" in takes
+    """Whether a class can be made of ``(insize, outsize, rng=)``."""
+    takes = inspect.signature(made.__init__).parameters
+    kinds = {p.kind for p in takes.values()}
+    seeded = "rng" in takes or inspect.Parameter.VAR_KEYWORD in kinds
+    return list(takes)[1:3] == ["insize", "outsize"] and seeded
 
 
 def _cell(made: type) -> Callable[[Any], Any]:
     return lambda insize: made(insize, 3, rng=0)
 
 
-for found in classes(recurrent, Transducer):
-    if is_cell(found) and not inspect.isabstract(found):
+def every_class() -> Iterator[type]:
+    """Penne's own transducers."""
+    yield from classes(recurrent, Transducer)
+    yield from classes(recurrent.variants, Transducer)
+
+
+for found in every_class():
+    if is_cell(found):
         transducer(found.__name__, _cell(found))
+
+
+def part(n: Any) -> Any:
+    """A part for what is made of parts."""
+    return Simple(n, 3, rng=0)
+
 
 transducer("Map", lambda n: Map(Layer(n, 3, rng=0)))
 transducer("Stack", lambda n: Stack(LSTM(n, 4, rng=0), Map(tanh), GRU(4, 2, rng=1)))
 transducer(
     "Stack of Stacks",
-    lambda n: Stack(Stack(Simple(n, 2, rng=0), Stack()), Stack(GRU(2, 3, rng=1))),
+    lambda n: Stack(Stack(part(n), Stack()), Stack(GRU(3, 3, rng=1))),
 )
+
+transducer("Residual", lambda n: Stack(Map(Layer(n, 3, rng=0)), Residual(part(3))))
+transducer(
+    "Highway", lambda n: Stack(Map(Layer(n, 3, rng=0)), Highway(part(3), 3, rng=1))
+)
+transducer("Parallel", lambda n: Parallel(part(n), LSTM(n, 2, rng=1)))
+transducer("Concat", lambda n: Concat(part(n), GRU(n, 2, rng=1)))
+transducer("Feedback", lambda n: Feedback(Simple([n, 3], 3, rng=0), np.ones(3)))
+transducer("Reverse", lambda n: Reverse(part(n)))
+transducer("Bidirectional", lambda n: Bidirectional(part(n), GRU(n, 2, rng=1)))
 
 trainer(optimize.SGD, papers.sgd)
 trainer(optimize.Momentum, papers.momentum)
@@ -110,5 +148,7 @@ def missing() -> list[str]:
     """Penne's transducers and trainers that no row stands for."""
     made = [type(row.make(row.insizes[0])) for row in TRANSDUCERS.values()]
     made += [type(row.make()) for row in TRAINERS.values()]
-    every = [*classes(recurrent, Transducer), *classes(optimize, Trainer)]
-    return [c.__name__ for c in every if c not in made and not inspect.isabstract(c)]
+    every = [*every_class(), *classes(optimize, Trainer)]
+    return [
+        c.__name__ for c in every if c not in made and c.__name__ not in TRANSDUCERS
+    ]

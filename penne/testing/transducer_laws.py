@@ -136,9 +136,17 @@ def run(r: Any, inputs: list[Any]) -> list[list[Array]]:
 
 
 def from_start(r: Any, inputs: list[Any]) -> list[list[Array]]:
-    """For each step from the start, its outputs' arrays."""
+    """For each step from the start, its outputs' arrays; of one that reads ahead, and
+    so cannot step, as ``transduce`` gives them."""
+    if not r.causal:
+        return [arrays(y) for y in r.transduce(list(inputs))]
     r.start()
     return run(r, inputs)
+
+
+def causal(subject: Subject) -> bool:
+    """Whether it can step."""
+    return bool(subject.transducer.causal)
 
 
 def agree(found: Any, expected: Any, what: str, equal: Any = same) -> None:
@@ -287,11 +295,12 @@ def _copies(subject: Subject, case: Cut, copied: Callable[[Any], Any]) -> None:
     r, k = subject.transducer, case.place
     with plain():
         r.start()
-        run(r, case.inputs[:k])
+        run(r, case.inputs[:k] if r.causal else [])
         other = copied(r)
-        expected = run(r, case.inputs[k:])
         what = f"copied after {k} steps"
-        agree(run(other, case.inputs[k:]), expected, what)
+        if r.causal:
+            expected = run(r, case.inputs[k:])
+            agree(run(other, case.inputs[k:]), expected, what)
         agree(from_start(other, case.inputs), from_start(r, case.inputs), what)
     shared = set(other.parameters().values()) & set(r.parameters().values())
     if shared:
@@ -299,11 +308,11 @@ def _copies(subject: Subject, case: Cut, copied: Callable[[Any], Any]) -> None:
 
 
 LAWS = [
-    Law("steps", "transduce is start and a step for each input", texts, _steps),
-    Law("causality", "an output depends on no later input", cuts, _causality),
+    Law("steps", "transduce is start and a step for each input", texts, _steps, causal),
+    Law("causality", "an output depends on no later input", cuts, _causality, causal),
     Law("batches", "examples in a batch do not see each other", batches, _batches),
     Law("start", "start forgets what was before", cuts, _forgets),
-    Law("state", "a state saved and restored resumes exactly", cuts, _resumes),
+    Law("state", "a state saved and restored resumes exactly", cuts, _resumes, causal),
     Law("composition", "a stack is the composition of its parts", texts, _composes),
     Law("executors", "both executors give the same numbers", batches, _executors),
     Law(

@@ -1,0 +1,254 @@
+"""``check_gradient`` finds what is wrong with a gradient, and says what and where."""
+
+import numpy as np
+import pytest
+
+import penne
+from penne import Dropout, Layer, LayerNorm, asum, cell, parameter
+from penne.differentiate import Pending
+from penne.graph import OPS
+from penne.operators import NUMPY
+from penne.testing import WrongGradient, check_gradient
+
+outer, matvec = OPS["outer"], OPS["matvec"]
+X = [0.3, -0.7, 1.1]
+W = [[0.5, 1.5], [-1.0, 2.0]]
+
+
+@pytest.fixture(autouse=True)
+def _registries():
+    """What a test enters into the registries is taken out again."""
+    before = dict(OPS), dict(NUMPY)
+    yield
+    for registry, contents in zip((OPS, NUMPY), before):
+        registry.clear()
+        registry.update(contents)
+
+
+def planted(signature, rule):
+    """The forward of tanh, of a product, of a matrix and a vector, with this rule."""
+    if signature == "()->()":
+
+        @penne.op(signature, gradient=rule)
+        def elementwise(x):
+            return np.tanh(x)
+
+        return elementwise
+    if signature == "(),()->()":
+
+        @penne.op(signature, gradient=rule)
+        def product(a, b):
+            return a * b
+
+        return lambda x: product(x, x)
+
+    @penne.op(signature, gradient=rule)
+    def matrix_vector(W, x):
+        return np.matmul(W, x[..., None])[..., 0]
+
+    return matrix_vector
+
+
+TANH, PRODUCT, MATVEC = "()->()", "(),()->()", "(n,n),(n)->(n)"
+RIGHT = [
+    (TANH, lambda g, y, x: (g * (1 - y * y),), [X]),
+    (PRODUCT, lambda g, y, a, b: (g * b, g * a), [X]),
+    (MATVEC, lambda g, y, W, x: (outer(g, x), matvec(W.T, g)), [W, [2.0, 3.0]]),
+]
+WRONG = {
+    "a thousandth more": (TANH, lambda g, y, x: (1.001 * g * (1 - y * y),), [X]),
+    "a thousandth less": (TANH, lambda g, y, x: (0.999 * g * (1 - y * y),), [X]),
+    "wrong sign": (TANH, lambda g, y, x: (g * (y * y - 1),), [X]),
+    "of the wrong thing": (TANH, lambda g, y, x: (g * (1 - x * x),), [X]),
+    "ignores what comes in": (TANH, lambda g, y, x: (1 - y * y + 0 * g,), [X]),
+    "missing accumulation": (PRODUCT, lambda g, y, a, b: (g * b, None), [X]),
+    "wrong partner": (PRODUCT, lambda g, y, a, b: (g * 1.0, g * a), [X]),
+    "transposed factor": (
+        MATVEC,
+        lambda g, y, W, x: (outer(g, x), matvec(W, g)),
+        [W, [2.0, 3.0]],
+    ),
+    "transposed product": (
+        MATVEC,
+        lambda g, y, W, x: (outer(x, g), matvec(W.T, g)),
+        [W, [2.0, 3.0]],
+    ),
+}
+
+
+@pytest.mark.parametrize(("signature", "rule", "args"), RIGHT)
+def test_right_gradients_pass(signature, rule, args):
+    """A right gradient passes, to third order."""
+    checked = check_gradient(planted(signature, rule), *args, order=3)
+    assert checked == (3 * sum(np.size(a) for a in args), 0)
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_wrong_gradients_are_caught(fault):
+    """A gradient wrong by a thousandth, of a wrong sign, with a term missing or a
+    factor transposed is caught."""
+    signature, rule, args = WRONG[fault]
+    with pytest.raises(WrongGradient):
+        check_gradient(planted(signature, rule), *args, order=1)
+
+
+def test_one_wrong_element_of_many():
+    """One element of thousands, wrong by a thousandth, is found and named."""
+    wrong = np.ones(3000)
+    wrong[1234] = 1.001
+
+    @penne.op("(n)->()", gradient=lambda g, y, x: (2 * g * x * wrong,))
+    def squares(x):
+        return np.sum(x * x, axis=-1)
+
+    x = np.random.default_rng(0).uniform(1, 2, 3000)
+    with pytest.raises(WrongGradient) as caught:
+        check_gradient(squares, x)
+    assert caught.value.index == (1234,)
+    assert caught.value.found / caught.value.expected == pytest.approx(1.001)
+
+
+@pytest.mark.parametrize("lost", ["all but the last", "the last"])
+def test_engine_without_accumulation(lost, monkeypatch):
+    """An engine that loses terms where a value is used twice is caught."""
+    total = Pending.total
+
+    def losing(self):
+        for terms in self.sums.values():
+            terms[:] = terms[-1:] if lost == "all but the last" else terms[:1]
+        return total(self)
+
+    monkeypatch.setattr(Pending, "total", losing)
+    with penne.plain(), pytest.raises(WrongGradient):
+        check_gradient(lambda x: penne.tanh(x) + x * x, X)
+
+
+def test_wrong_second_derivative():
+    """A rule that is right, but not differentiable rightly, is caught by order 2."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * penne.detach(1 - y * y),))
+    def detached(x):
+        return np.tanh(x)
+
+    check_gradient(detached, X, order=1)
+    with pytest.raises(WrongGradient, match="the second derivative for argument 1"):
+        check_gradient(detached, X)
+
+
+def test_message():
+    """It names the op at fault among others, argument, index and both numbers."""
+
+    @penne.op("(n),(n)->(n)", gradient=lambda g, y, a, b: (g * b, 1.001 * g * a))
+    def own_product(a, b):
+        return a * b
+
+    def f(x, y):
+        return asum(penne.exp(own_product(x, penne.tanh(y))), axis=0)
+
+    with pytest.raises(WrongGradient) as caught:
+        check_gradient(f, [1.0, 2.0], [0.5, 0.25])
+    wrong = caught.value
+    assert (wrong.op, wrong.argument, wrong.order) == ("own_product", "argument 2", 1)
+    assert len(wrong.index) == 1
+    assert abs(wrong.found - wrong.expected) > 1e-4
+    message = str(wrong)
+    assert message.startswith(
+        "check_gradient: own_product: the gradient for argument 2"
+    )
+    for number in (wrong.found, wrong.expected):
+        assert f"{number:.10g}" in message
+
+
+def test_parameters_within():
+    """What a layer or a cell owns is varied too, and called by its path."""
+    with penne.default_dtype("float64"):
+        layer = Layer([3, 2], 2, rng=0)
+    assert check_gradient(layer, X, [1.0, 2.0], order=1).numbers == 17
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * y * 1.01,))
+    def own_exp(x):
+        return np.exp(x)
+
+    with penne.default_dtype("float64"):
+        layer = Layer(2, 2, f=own_exp, rng=0)
+    with pytest.raises(WrongGradient, match=r"own_exp: the gradient for argument 1"):
+        check_gradient(layer, [1.0, 2.0])
+
+    @cell
+    def stepped(x):
+        return layer(x)
+
+    with pytest.raises(WrongGradient, match=r"own_exp: the gradient for argument 1 at"):
+        check_gradient(stepped, [1.0, 2.0])
+
+
+def test_float32():
+    """Of float32 differences show too little: it is refused, unless asked for."""
+    with pytest.raises(TypeError, match=r"argument 1 is float32.*float32=True"):
+        check_gradient(penne.tanh, np.float32([1, 2]))
+    with pytest.raises(TypeError, match=r"weights\.0 is float32.*default_dtype"):
+        check_gradient(Layer(3, 2), X)
+    assert check_gradient(Layer(3, 2), X, float32=True).numbers == 22
+    with pytest.raises(WrongGradient):
+        check_gradient(planted(*WRONG["wrong sign"][:2]), np.float32(X), float32=True)
+
+
+def test_kinks():
+    """Numbers at kinks and jumps are skipped and counted, the others checked; where
+    all stand at one, that is an error, not a success."""
+    checked = check_gradient(penne.rectify, [0.0, 1.0, -1.0], order=1)
+    assert checked == (2, 1)
+    assert check_gradient(lambda x: x * penne.floor(x), [1.0, 1.5], order=1) == (1, 1)
+    assert check_gradient(penne.amax, [2.0, 2.0, 1.0], order=1) == (1, 2)
+    with pytest.raises(ValueError, match="all 2 numbers stand at kinks of absolute"):
+        check_gradient(penne.absolute, [0.0, 0.0], order=1)
+
+
+def test_wrong_beside_a_kink():
+    """A kink hides no fault beside it."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (1.001 * g * penne.sign(x),))
+    def own_absolute(x):
+        return np.abs(x)
+
+    with pytest.raises(WrongGradient, match=r"at \[2\]|at \[1\]"):
+        check_gradient(own_absolute, [0.0, 1.0, -1.0])
+
+
+def test_steep():
+    """What is curved or steep is no kink: it is checked."""
+    assert check_gradient(lambda x: penne.exp(20 * x), [1.0, -1.0]) == (4, 0)
+    assert check_gradient(lambda x: 1e6 * x**3, [1.0, 3.0]) == (4, 0)
+    assert check_gradient(penne.tanh, [1e-7, 12.0]) == (4, 0)
+
+
+def test_what_stays():
+    """Ints and bools stay; random masks hold still; nothing is changed."""
+    assert check_gradient(lambda x, i: x[i], X, [0, 2, 2], order=1) == (3, 0)
+    assert check_gradient(penne.where, [True, False, True], X, X).numbers == 12
+    assert check_gradient(Dropout(0.5, rng=0), X).skipped == 0
+    p = parameter(np.array(X))
+    array, before = p.value, p.value.copy()
+    check_gradient(penne.tanh, p)
+    assert p.value is array
+    assert (array == before).all()
+
+
+def test_several_outputs():
+    """f may give several expressions: all of them count."""
+    check_gradient(lambda x: [penne.tanh(x), (x * x, 3)], X)
+    wrong = planted(TANH, WRONG["wrong sign"][1])
+    with pytest.raises(WrongGradient):
+        check_gradient(lambda x: [penne.tanh(x), {"y": wrong(x)}], X)
+    with pytest.raises(TypeError, match="gives no floating expression, but ndarray"):
+        check_gradient(lambda x: np.ones(2), X)
+    with pytest.raises(ValueError, match="has nothing to vary"):
+        check_gradient(lambda i: i + 1, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float64"])
+def test_layers(dtype):
+    """Penne's own layers pass, with all their parameters."""
+    with penne.default_dtype(dtype):
+        norm = LayerNorm(3)
+    assert check_gradient(norm, [X, [1.0, 2.0, 4.0]]).numbers == 24

@@ -1,0 +1,132 @@
+"""The pytest plugin: options, profiles, decorators; what is said without hypothesis."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import penne
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run pytest on a file of tests in a process of its own, with the plugin."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(penne.__file__).parents[1]))
+
+    def run(text, *options, ini=""):
+        pytester.makepyfile(text)
+        pytester.makeini(f"[pytest]\n{ini}")
+        plugin = ("-p", "penne.testing.plugin", "-p", "no:xdist")
+        return pytester.runpytest_subprocess(*plugin, *options)
+
+    return run
+
+
+EXECUTOR = """
+    import os, penne
+    from penne.doorway import current
+
+    def test_one():
+        with open("seen", "a") as file:
+            print(type(current()).__name__, file=file)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ([], ["Fast"]),
+        (["--executor=plain"], ["Plain"]),
+        (["--executor=fast"], ["Fast"]),
+        (["--executor=both"], ["Plain", "Fast"]),
+    ],
+)
+def test_executor(run, pytester, options, seen):
+    """Each test runs by the executor asked for, by both in turn, or as it is."""
+    run(EXECUTOR, *options).assert_outcomes(passed=len(seen))
+    assert (pytester.path / "seen").read_text().split() == seen
+
+
+def test_decorators(run):
+    """Each op, transducer and trainer of penne's is a test."""
+    run(
+        """
+        from penne.testing import every_op, every_trainer, every_transducer
+
+        @every_op
+        def test_op(row):
+            assert row.function.name
+
+        @every_transducer
+        def test_transducer(row):
+            assert row.make(3).transduce([]) == []
+
+        @every_trainer
+        def test_trainer(row):
+            assert row.make().steps == 0
+        """,
+        "--co",
+        "-q",
+    ).stdout.fnmatch_lines(["*test_op[[]tanh]", "*[[]LongShort*", "*[[]Adam]"])
+
+
+PROFILE = """
+    from hypothesis import settings
+
+    def test_profile():
+        assert settings().max_examples == {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "ini", "expected"),
+    [
+        (["--hypothesis-profile=thorough"], "", 500),
+        (["--hypothesis-profile=dev"], "", 25),
+        ([], "penne_profile = ci", 25),
+        (["--hypothesis-profile=thorough"], "penne_profile = ci", 500),
+        ([], "", 100),
+    ],
+)
+def test_profiles(run, options, ini, expected):
+    """A profile is there by option or configuration; else hypothesis is left alone."""
+    text = PROFILE.replace("{}", str(expected))
+    run(text, *options, ini=ini).assert_outcomes(passed=1)
+
+
+WITHOUT = """
+import sys
+sys.modules[{0!r}] = None
+import penne
+penne.testing.check_gradient(penne.tanh, 1.0)
+try:
+    from penne.testing import {1}
+except ImportError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "name"),
+    [
+        ("hypothesis", "check_op"),
+        ("hypothesis", "strategies"),
+        ("pytest", "every_op"),
+    ],
+)
+def test_without(missing, name):
+    """Without hypothesis or pytest penne and check_gradient work, and what needs them
+    says so."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(missing, name)],
+        capture_output=True,
+        text=True,
+    )
+    expected = (
+        f"penne.testing.{name} needs {missing}; write pip install 'penne-nn[test]'"
+    )
+    assert done.stdout.strip() == expected, done.stderr
