@@ -73,6 +73,7 @@ ORDER = [
     "recurrent.feedback",
     "recurrent.unrolling",
     "recurrent.scanning",
+    "recurrent.merlin",
     "recurrent",
     "lm",
     "testing.directions",

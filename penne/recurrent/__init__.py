@@ -3,10 +3,11 @@
 ``transducer``: Transducer, Map, Stack · ``unit``: what all cells share · ``cells``:
 Simple, GRU · ``lstm``: LSTM, with its options · ``variants``: the family of the
 literature · ``composition``, ``feedback``: transducers made of transducers ·
-``unrolling``: batches, masks, states · ``scanning``: functions over sequences.
+``unrolling``: batches, masks, states · ``scanning``: functions over sequences ·
+``merlin``: layers by Merlin's names.
 """
 
-from . import variants
+from . import merlin, variants
 from .cells import GRU, GatedRecurrentUnit, Simple
 from .composition import (
     Bidirectional,
@@ -38,6 +39,7 @@ __all__ = [
     "Simple",
     "Stack",
     "Transducer",
+    "merlin",
     "scan",
     "unroll",
     "variants",
