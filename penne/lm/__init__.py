@@ -1,0 +1,50 @@
+"""Language models: reading, vocabularies, batches, losses, sampling.
+
+A *model* here is any transducer from symbols, as ints, to the logarithms of the
+probabilities of the symbol that comes next, (V)::
+
+    Stack(LSTM(-V, 128), Map(Layer(128, V, f=logsoftmax)))
+
+What reads or runs a model leaves its state as it was, but for ``chunk_loss``, which
+is there to carry it on.  A text of any size is read in blocks::
+
+    for block in batches(characters("book.txt"), 1_000_000):
+        for inputs, targets in stateful_batches(vocabulary.numberize(block), 32, 50):
+            ...
+"""
+
+from .grouping import batches, ngrams, pack_batch, stateful_batches, unpack_batch
+from .losses import bits_per_character, chunk_loss
+from .reading import (
+    characters,
+    lines,
+    read_data,
+    read_text,
+    sentences,
+    stream_text,
+    words,
+)
+from .sampling import sample, sharpen
+from .vocabulary import Numberizer, Vocabulary, make_vocab
+
+__all__ = [
+    "Numberizer",
+    "Vocabulary",
+    "batches",
+    "bits_per_character",
+    "characters",
+    "chunk_loss",
+    "lines",
+    "make_vocab",
+    "ngrams",
+    "pack_batch",
+    "read_data",
+    "read_text",
+    "sample",
+    "sentences",
+    "sharpen",
+    "stateful_batches",
+    "stream_text",
+    "unpack_batch",
+    "words",
+]

@@ -1,0 +1,86 @@
+"""What a text costs a model, in nats and bits.
+
+This module imports ``compute``, ``graph``, ``ops`` and ``recurrent``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..compute import compute_values
+from ..graph import Expression
+from ..ops import mean, stack, take_along_axis
+from ..recurrent import Transducer
+from .grouping import stateful_batches
+from .running import evaluating
+
+
+def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
+    """-(1/n) sum log p(target): the mean surprise of ``model``, in nats a symbol.
+
+    ``inputs``, ``targets``: ints, (T) or (T, B); n = T or T B.  The model goes on
+    from its state, so call ``model.start()`` before a new sequence, and
+    ``model.detach(values)`` between chunks to end the history there (truncated
+    back-propagation: Williams and Peng 1990)::
+
+        values = {}
+        trainer.receive(chunk_loss(model, inputs, targets), values)
+        model.detach(values)
+
+    Raises ValueError where inputs and targets differ in shape or are empty,
+    IndexError for a symbol outside [0, V).
+
+    >>> from penne import Map, compute_value
+    >>> guess = Map(lambda symbol: np.log([0.5, 0.25, 0.25]))
+    >>> compute_value(chunk_loss(guess, [0, 0], [0, 1]) / np.log(2))
+    np.float64(1.5)
+    """
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    if inputs.shape != targets.shape or not targets.size:
+        raise ValueError(
+            "chunk_loss: takes inputs and targets of one shape, (T) or (T, B), "
+            f"got {inputs.shape} and {targets.shape}"
+        )
+    symbols: Iterable[Any] = inputs if inputs.ndim > 1 else inputs.tolist()
+    logp = stack([model.step(symbol) for symbol in symbols])
+    outside = (targets < 0) | (targets >= logp.shape[-1])
+    if outside.any():
+        wrong = targets[outside].flat[0]
+        raise IndexError(f"chunk_loss: target {wrong} is outside [0, {logp.shape[-1]})")
+    return -mean(take_along_axis(logp, targets[..., None], -1))
+
+
+def bits_per_character(
+    model: Transducer, numbers: Any, streams: int = 8, length: int = 200
+) -> float:
+    """-(1/n) sum log2 p(symbol | all before it): what each symbol costs, in bits.
+
+    The sequence is read as ``streams`` parallel ones, each from the first state, in
+    chunks of ``length`` steps: more streams are faster and judge a little too
+    strictly, as each begins without a past; ``length`` bounds the memory and leaves
+    the result as it is.  Dropouts are off; the model's state stays as it was.
+
+    Raises ValueError for fewer than 2 symbols.
+
+    >>> from penne import Map
+    >>> guess = Map(lambda symbols: np.full((len(symbols), 4), np.log(0.25)))
+    >>> bits_per_character(guess, [0, 1, 2, 3, 0, 1, 2, 3, 0])
+    2.0
+    """
+    numbers = np.asarray(numbers)
+    if len(numbers) < 2:
+        raise ValueError(
+            f"bits_per_character: takes at least 2 symbols, got {len(numbers)}"
+        )
+    streams = min(streams, len(numbers) - 1)
+    length = min(length, (len(numbers) - 1) // streams)
+    nats, count = 0.0, 0
+    with evaluating(model):
+        for inputs, targets in stateful_batches(numbers, streams, length):
+            loss = chunk_loss(model, inputs, targets)
+            values = compute_values(loss)
+            model.detach(values)
+            nats += float(values[loss]) * targets.size
+            count += targets.size
+    return nats / count / float(np.log(2))
