@@ -81,6 +81,8 @@ ORDER = [
     "lm.running",
     "lm.losses",
     "lm.sampling",
+    "lm.branching",
+    "lm.beam",
     "lm",
     "testing.directions",
     "testing.differences",

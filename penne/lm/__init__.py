@@ -1,4 +1,4 @@
-"""Language models: reading, vocabularies, batches, losses, sampling.
+"""Language models: reading, vocabularies, batches, losses, sampling, beam search.
 
 A *model* here is any transducer from symbols, as ints, to the logarithms of the
 probabilities of the symbol that comes next, (V)::
@@ -13,6 +13,7 @@ is there to carry it on.  A text of any size is read in blocks::
             ...
 """
 
+from .beam import Hypothesis, beam_search
 from .grouping import batches, ngrams, pack_batch, stateful_batches, unpack_batch
 from .losses import bits_per_character, chunk_loss
 from .reading import (
@@ -28,9 +29,11 @@ from .sampling import sample, sharpen
 from .vocabulary import Numberizer, Vocabulary, make_vocab
 
 __all__ = [
+    "Hypothesis",
     "Numberizer",
     "Vocabulary",
     "batches",
+    "beam_search",
     "bits_per_character",
     "characters",
     "chunk_loss",
