@@ -8,6 +8,7 @@ from importlib import import_module
 from numpy import newaxis
 
 from . import conv, costs, functions, initializers, lm, ops, recurrent
+from . import weights as weights
 from .compute import compute_gradients, compute_value, compute_values
 from .costs import *  # noqa: F403  # costs.__all__ says what is public
 from .differentiate import gradient

@@ -15,6 +15,9 @@ from ..initializers import normal, uniform
 from ..layers import Size
 from ..ops import sigmoid
 from .cells import GatedRecurrentUnit, Simple
+from .decoders import SimplifiedLSTMDecoder as SimplifiedLSTMDecoder
+from .decoders import VanillaLSTMDecoder as VanillaLSTMDecoder
+from .decoders import VanillaRNNDecoder as VanillaRNNDecoder
 from .lstm import LongShortTermMemory
 from .unit import Model
 

@@ -1,0 +1,112 @@
+"""Arrays of another library as block matrices of the parameters of a module.
+
+This module imports ``graph`` and ``modules``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph import Parameter
+from ..modules import Module, fitted
+
+Array = np.ndarray[Any, Any]
+
+
+class Again(NamedTuple):
+    """A second place of a parameter: written as zeros; what is read is added to it.
+
+    Where one library has two vectors that are only ever added up, and penne one.
+    """
+
+    parameter: Parameter
+
+
+Place = Parameter | Again
+
+
+class Block(NamedTuple):
+    """Parameters side by side, in rows one above the other; turned or not.
+
+    One row of vectors is a vector.
+    """
+
+    rows: Sequence[Sequence[Place]]
+    turned: bool = False
+
+    def array(self) -> Array:
+        """The parameters in their places."""
+        rows = [np.concatenate([_value(p) for p in row], -1) for row in self.rows]
+        if len(rows) == 1:
+            whole = rows[0]
+        else:
+            whole = np.concatenate([np.atleast_2d(row) for row in rows])
+        return whole.T.copy() if self.turned else whole
+
+    def pieces(self, array: Array) -> Iterator[tuple[Parameter, Array]]:
+        """Each parameter with what stands at its place in ``array``."""
+        whole, top = np.atleast_2d(array.T if self.turned else array), 0
+        for row in self.rows:
+            left, height = 0, np.atleast_2d(_value(row[0])).shape[0]
+            for place in row:
+                p = place.parameter if isinstance(place, Again) else place
+                right = left + p.shape[-1]
+                yield p, whole[top : top + height, left:right].reshape(p.shape)
+                left = right
+            top += height
+
+
+def _value(place: Place) -> Array:
+    if isinstance(place, Again):
+        return np.zeros_like(place.parameter.value)
+    return place.value
+
+
+Layout = Mapping[str, Block]
+
+
+def filled(name: str, module: Module, layout: Layout, given: Mapping[str, Any]) -> None:
+    """Give the parameters of ``module`` what stands at their places in ``given``; or
+    ValueError, with all names that do not fit, and nothing has changed."""
+    check_places(name, module, layout)
+    wanted = {key: block.array() for key, block in layout.items()}
+    sums: dict[Parameter, Any] = {}
+    for key, array in fitted(name, wanted, given).items():
+        for p, piece in layout[key].pieces(array):
+            sums[p] = sums[p] + piece if p in sums else piece
+    for p, value in sums.items():
+        p.value = value
+
+
+def arrays(name: str, module: Module, layout: Layout) -> dict[str, Array]:
+    """What stands at each place of ``layout``, of the parameters of ``module``."""
+    check_places(name, module, layout)
+    return {key: np.array(block.array()) for key, block in layout.items()}
+
+
+def check_places(name: str, module: Module, layout: Layout) -> None:
+    """TypeError where a parameter has no place."""
+    placed = {
+        place
+        for block in layout.values()
+        for row in block.rows
+        for place in row
+        if isinstance(place, Parameter)
+    }
+    left = [path for path, p in module.names().items() if p not in placed]
+    if left:
+        raise TypeError(f"{name}: no place there for {', '.join(left)}")
+
+
+def named(name: str, layout: Layout, given: Any) -> dict[str, Any]:
+    """``given`` by the names of ``layout``: it is a mapping, or a sequence in order."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    listed = list(given)
+    if len(listed) != len(layout):
+        raise ValueError(
+            f"{name}: takes {len(layout)} arrays, {', '.join(layout)}; "
+            f"got {len(listed)}"
+        )
+    return dict(zip(layout, listed))
