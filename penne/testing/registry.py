@@ -76,7 +76,7 @@ def trainer(make: Any, paper: Any, **settings: Any) -> None:
 
 
 def classes(module: Any, kind: type) -> Iterator[type]:
-    """The classes of a kind that a module gives away, each once, but the kind itself."""
+    """The classes of a kind that a module gives away, but the kind itself."""
     names = getattr(module, "__all__", [n for n in vars(module) if n[0] != "_"])
     found = [getattr(module, name) for name in names]
     home = module.__name__
