@@ -45,7 +45,7 @@ def fill(arguments, rng, dtypes=None, apart=False):
             numbers = _lumpy(n, dtype, rng)
         array = _static(argument, n, rng)
         if array is None:
-            array = _into(argument.domain, numbers).astype(dtype)
+            array = into(argument.domain, numbers).astype(dtype)
         arrays.append(array.reshape(argument.shape))
     return arrays
 
@@ -73,7 +73,7 @@ def _static(argument, n, rng):
     return rng.integers(0, 2, n).astype(bool) if argument.domain == "bool" else None
 
 
-def _into(domain, x):
+def into(domain, x):
     """Numbers moved into a domain; whole ones stay whole."""
     match domain:
         case "real":
