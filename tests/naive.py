@@ -1,7 +1,7 @@
 """A naive twin of penne: one tape, one op at a time, NumPy, nothing remembered.
 
 ``Node`` is an op with its arguments; ``value`` and ``slopes`` walk the whole graph anew
-at each call.  Rules are written with ``np`` alone, so that it shares no line with penne.
+at each call.  Rules are written with NumPy alone: it shares no line with penne.
 """
 
 import numpy as np
