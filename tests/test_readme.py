@@ -1,4 +1,5 @@
-"""Every code block of the README runs, and prints what stands below it."""
+"""Every code block of the README, and of pages of docs/, runs, and prints what stands
+below it."""
 
 import contextlib
 import io
@@ -12,36 +13,40 @@ import pytest
 from penne.graph import OPS
 from penne.operators import NUMPY
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "docs/recurrent.md"]
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?")
 
 
-def programs():
+def programs(page):
     """Each Python block with the output that follows it."""
-    following = [*BLOCKS[1:], ("", "")]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
+    following = [*blocks[1:], ("", "")]
     return [
         (code, "" if next_language else expected)
-        for (language, code), (next_language, expected) in zip(BLOCKS, following)
+        for (language, code), (next_language, expected) in zip(blocks, following)
         if language == "python"
     ]
 
 
 @pytest.fixture
 def _tables():
-    """What the README adds to the tables of ops is taken back."""
+    """What a page adds to the tables of ops is taken back."""
     with patch.dict(OPS), patch.dict(NUMPY):
         yield
 
 
 @pytest.mark.usefixtures("_tables")
-def test_blocks():
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks(page):
     """The blocks, run one after the other, print the text and numbers shown.
 
     The last digits may differ from machine to machine."""
     names: dict = {}
-    assert len(programs()) >= 5
-    for code, expected in programs():
+    assert len(programs(page)) >= 5
+    for code, expected in programs(page):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(code, names)
@@ -55,4 +60,4 @@ def test_blocks():
 @pytest.mark.parametrize("path", re.findall(r"`(penne/\w+(?:\.py|/))`", README))
 def test_paths(path):
     """What the README names exists."""
-    assert (Path(__file__).parent.parent / path).exists()
+    assert (ROOT / path).exists()

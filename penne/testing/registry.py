@@ -104,6 +104,11 @@ def every_class() -> Iterator[type]:
     yield from classes(recurrent.variants, Transducer)
 
 
+def _decoder(made: type) -> Callable[[Any], Any]:
+    """How to make one of (insize, size, outsize)."""
+    return lambda insize: made(insize, 4, 3, rng=0)
+
+
 for found in every_class():
     if is_cell(found):
         transducer(found.__name__, _cell(found))
@@ -130,6 +135,10 @@ transducer("Concat", lambda n: Concat(part(n), GRU(n, 2, rng=1)))
 transducer("Feedback", lambda n: Feedback(Simple([n, 3], 3, rng=0), np.ones(3)))
 transducer("Reverse", lambda n: Reverse(part(n)))
 transducer("Bidirectional", lambda n: Bidirectional(part(n), GRU(n, 2, rng=1)))
+
+for found in classes(recurrent.decoders, Transducer):
+    if found is not recurrent.decoders.Decoder:
+        transducer(found.__name__, _decoder(found))
 
 trainer(optimize.SGD, papers.sgd)
 trainer(optimize.Momentum, papers.momentum)
