@@ -84,13 +84,7 @@ def lines(source: Source) -> Iterator[str]:
     >>> list(lines(["to be\\n", "or not"]))
     ['to be', 'or not']
     """
-    if isinstance(source, (str, bytes, PathLike)) or hasattr(source, "read"):
-        yield from _lines(_streamed(source, 1 << 16, "lines"))
-        return
-    utf8 = _Utf8("lines: the text")
-    for line in _pieces(source, 1, "lines"):
-        text = line if isinstance(line, str) else utf8(line)
-        yield text.removesuffix("\n").removesuffix("\r")
+    return _lines(source, "lines")
 
 
 def sentences(
@@ -110,8 +104,7 @@ def sentences(
     ['t', 'o', ' ', 'b', 'e', '</s>']
     """
     ending = [] if end is None else [end]
-    for line in lines(source):
-        yield [*split(line), *ending]
+    return ([*split(line), *ending] for line in _lines(source, "sentences"))
 
 
 def read_data(
@@ -125,7 +118,7 @@ def read_data(
     >>> read_data(["to be", "or not"])
     [['to', 'be', '</s>'], ['or', 'not', '</s>']]
     """
-    return list(sentences(infile, split))
+    return [[*split(line), "</s>"] for line in _lines(infile, "read_data")]
 
 
 def _streamed(source: Any, size: int, asked: str) -> Iterator[str]:
@@ -191,7 +184,17 @@ def _read(file: Any, size: int) -> Iterator[Any]:
         yield piece
 
 
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
+def _lines(source: Any, asked: str) -> Iterator[str]:
+    if isinstance(source, (str, bytes, PathLike)) or hasattr(source, "read"):
+        yield from _cut(_streamed(source, 1 << 16, asked))
+        return
+    utf8 = _Utf8(f"{asked}: the text")
+    for line in _pieces(source, 1, asked):
+        text = line if isinstance(line, str) else utf8(line)
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+def _cut(pieces: Iterable[str]) -> Iterator[str]:
     held: list[str] = []
     for piece in pieces:
         first, *rest = piece.split("\n")
