@@ -9,6 +9,7 @@ from numpy import newaxis
 
 from . import conv, costs, functions, initializers, lm, ops, recurrent
 from . import weights as weights
+from .checkpointing import checkpoint
 from .compute import compute_gradients, compute_value, compute_values
 from .costs import *  # noqa: F403  # costs.__all__ says what is public
 from .differentiate import gradient
@@ -99,6 +100,7 @@ __all__ = [  # by theme, not by alphabet
     "Dropout",
     "training",
     "fixed_masks",
+    "checkpoint",
     "default_dtype",
     "SGD",
     "StochasticGradientDescent",

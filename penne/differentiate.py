@@ -138,7 +138,7 @@ class Pending:
         else:
             same = self.sums.setdefault(shape, [])
             same.append(part)
-            if len(same) == 64:  # no more are held in memory at once
+            if len(same) == 16:  # no more are held in memory at once
                 same[:] = [OPS["add_all"](*same)]
 
     def total(self) -> Expression:

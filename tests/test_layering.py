@@ -50,6 +50,7 @@ ORDER = [
     "composite",
     "modules",
     "tracing",
+    "checkpointing",
     "initializers",
     "layers",
     "costs",

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..checkpointing import RECOMPUTE
 from ..compute import PLAIN, Plain, Values, check_numbers
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
@@ -136,8 +137,11 @@ def is_small(order: Sequence[Expression]) -> bool:
 
 
 def few(graph: Collected) -> bool:
-    """Whether there is too little to batch."""
+    """Whether there is too little to batch; or segments to recompute, which are
+    batched inside, but must not be held in memory all at once."""
     count = sum(len(kind.nodes) for kind in graph.kinds)
+    if any(kind.op is RECOMPUTE for kind in graph.kinds):
+        return True
     return count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
 
 

@@ -1,0 +1,300 @@
+"""``checkpoint``: the same values and gradients, computed again instead of kept."""
+
+import copy
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import penne
+from penne import (
+    GRU,
+    LSTM,
+    Dropout,
+    Layer,
+    Map,
+    Parameter,
+    Stack,
+    Transducer,
+    asum,
+    checkpoint,
+    compute_gradients,
+    compute_value,
+    constant,
+    exp,
+    gradient,
+    parameter,
+    tanh,
+)
+
+SEGMENTS = penne.caches()["segments to recompute"]
+
+
+def identity(f):
+    return f
+
+
+def same(a, b):
+    """Two losses have the same value, and gradients equal to 1e-12."""
+    assert compute_value(a) == pytest.approx(float(compute_value(b)), rel=1e-12)
+    first, second = compute_gradients(a), compute_gradients(b)
+    assert first.keys() == second.keys()
+    assert first
+    for p in first:
+        largest = max(1.0, abs(first[p]).max())
+        assert abs(first[p] - second[p]).max() <= 1e-12 * largest
+        assert first[p].dtype == second[p].dtype
+
+
+def tower(rng):
+    """A stack with dropout, as a model of two kinds of cells."""
+    with penne.default_dtype("float64"):
+        drop = Dropout(0.3, rng=rng)
+        return Stack(LSTM(-5, 4, rng=1), Map(drop), GRU(4, 3, rng=2))
+
+
+def walk(wrap, symbols, length, seed=7):
+    """The loss of a walk over symbols, in segments of this length."""
+    r = tower(np.random.default_rng(seed))
+
+    @wrap
+    def run(some, weight):
+        total = 0.0
+        for k in some:
+            total = total + asum(r.step(k) ** 2) * weight
+        return total
+
+    r.start()
+    loss = constant(np.zeros(()))
+    for k in range(0, len(symbols), length):
+        loss = loss + run(symbols[k : k + length], 1.0 + k)
+    return r, loss + asum(r.state["layers.0.c"])
+
+
+@given(
+    symbols=st.lists(st.integers(0, 4), min_size=1, max_size=12),
+    length=st.integers(1, 5),
+)
+def test_segments(symbols, length):
+    """A network in segments, with dropout and state, gives what it gives without, the
+    masks of the forward and the backward pass being the same."""
+    kept, one = walk(identity, symbols, length)
+    recomputed, two = walk(checkpoint, symbols, length)
+    value = compute_value(one)  # both draw once
+    assert compute_value(two) == pytest.approx(value, rel=1e-12)
+    first, second = compute_gradients(one), compute_gradients(two)
+    names = kept.names()
+    assert {n for n, p in names.items() if p in first} == {
+        n for n, p in recomputed.names().items() if p in second
+    }
+    for n, p in recomputed.names().items():
+        if p in second:
+            difference = abs(first[names[n]] - second[p]).max()
+            assert difference <= 1e-12 * max(1.0, abs(second[p]).max())
+
+
+def test_nested():
+    """Segments stand in segments."""
+    w = parameter(np.array([0.5, -0.3]))
+
+    def chain(wrap):
+        step = wrap(lambda x: tanh(w * x + 0.1))
+        block = wrap(lambda x: step(step(step(x))))
+        whole = wrap(lambda x: block(block(x)))
+        return asum(whole(whole(constant([0.2, 0.4]))))
+
+    same(chain(identity), chain(checkpoint))
+
+
+def test_structures():
+    """Tuples, lists and dicts go in and out, by keyword too; what is no new expression
+    comes out as it was."""
+    w = parameter(np.array([1.0, 2.0]))
+    x = constant([3.0, 4.0])
+
+    def f(pair, *, scale):
+        a, (b,) = pair
+        return {"sum": a + b * w, "rest": [exp(a) * scale, "text", (a,), w, None]}
+
+    plain, got = f((x, [x * w]), scale=2.0), checkpoint(f)((x, [x * w]), scale=2.0)
+    assert got["rest"][1:2] == ["text"]
+    assert got["rest"][2] == (x,)
+    assert got["rest"][3] is w
+    assert got["rest"][4] is None
+    same(
+        asum(plain["sum"] * plain["rest"][0]),
+        asum(got["sum"] * got["rest"][0]),
+    )
+
+
+def test_kinds():
+    """Results of several dtypes, weak and strong, keep them."""
+    w = parameter(np.array([1.0, 2.0], np.float32))
+    weak = constant(np.array([1.0, 1e-12]))
+    f = lambda: (w * w, weak + 1, penne.argmax(w), penne.greater(w, 1.5), asum(w))
+    for a, b in zip(f(), checkpoint(f)()):
+        assert a.type is b.type
+        assert np.array_equal(compute_value(a), compute_value(b))
+        assert compute_value(a).dtype == compute_value(b).dtype
+
+
+def test_captured():
+    """What was computed outside is an input: its gradient flows, it is not computed
+    again."""
+    calls = []
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * 3,))
+    def counted(x):
+        calls.append(1)
+        return x * 3
+
+    w = parameter(np.array([1.0, 2.0]))
+    outside = counted(w)
+    loss = asum(checkpoint(lambda: tanh(outside) * outside)())
+    same(loss, asum(tanh(outside) * outside))
+    calls.clear()
+    compute_gradients(loss)
+    assert len(calls) == 1
+    penne.graph.OPS.pop("counted")
+    penne.operators.NUMPY.pop("counted")
+
+
+def test_recomputes():
+    """The inside is computed twice for gradients, once for a value."""
+    calls = []
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * y,))
+    def watched(x):
+        calls.append(1)
+        return np.exp(x)
+
+    w = parameter(np.array([1.0, 2.0]))
+    loss = asum(checkpoint(lambda: watched(w) * w)())
+    compute_value(loss)
+    assert len(calls) == 1
+    calls.clear()
+    compute_gradients(loss)
+    assert len(calls) == 2
+    penne.graph.OPS.pop("watched")
+    penne.operators.NUMPY.pop("watched")
+
+
+def test_gradient_of_gradient():
+    """A segment's gradient has a gradient."""
+    w = parameter(np.array([0.3, -0.7]))
+    x = constant([1.0, 2.0])
+
+    def curvature(wrap):
+        loss = asum(wrap(lambda: tanh(w * x) * exp(w))())
+        return asum(gradient(loss, w) * constant([1.0, -2.0]))
+
+    same(curvature(identity), curvature(checkpoint))
+
+
+def test_gradient_of_a_constant():
+    """Of any input a gradient can be asked for."""
+    w, x = parameter(np.array([0.3, -0.7])), constant(np.array([1.0, 2.0]))
+    f = lambda: tanh(w * x)
+    found = gradient(asum(checkpoint(f)()), [x, w])
+    for a, b in zip(found, gradient(asum(f()), [x, w])):
+        assert np.array_equal(compute_value(a), compute_value(b))
+
+
+class Folded(Transducer):
+    """A cell whose inside is recomputed."""
+
+    def __init__(self, wrap):
+        with penne.default_dtype("float64"):
+            self.layer = Layer([3, 3], 3, rng=4)
+        self.inside = wrap(lambda x, h: tanh(self.layer(x, h)) * 0.5)
+        self.zero = constant(np.zeros(3))
+
+    def start(self):
+        self.h = self.zero
+
+    @penne.cell
+    def step(self, x):
+        self.h = self.inside(x, self.h)
+        return self.h
+
+
+def test_in_a_cell():
+    """A segment inside a cell: traced once, run at every size of batch."""
+    a, b = Folded(identity), Folded(checkpoint)
+    for shape in ((3,), (2, 3), (5, 3), (2, 3)):
+        xs = [constant(np.full(shape, 0.1 * k)) for k in range(1, 5)]
+        one = compute_gradients(sum(asum(h) for h in a.transduce(xs)))
+        two = compute_gradients(sum(asum(h) for h in b.transduce(xs)))
+        names = a.names()
+        for n, p in b.names().items():
+            assert np.allclose(one[names[n]], two[p], rtol=1e-12, atol=1e-14)
+
+
+def test_training_off():
+    """What is not drawn is not drawn inside either."""
+    _, loss = walk(checkpoint, [1, 2, 3, 4], 2)
+    with penne.training(False):
+        assert compute_value(loss) == compute_value(loss)
+
+
+def test_shared():
+    """Segments of the same steps are one op, whatever their symbols."""
+    with penne.default_dtype("float64"):
+        r = LSTM(-9, 2, rng=0)
+    run = checkpoint(lambda some: [r.step(k) for k in some][-1])
+    rng = np.random.default_rng(0)
+    r.start()
+    before = SEGMENTS.made
+    for _ in range(12):
+        h = run(rng.integers(0, 9, 6).tolist())
+    assert SEGMENTS.made - before <= 2 * 2  # the first start is constant; h, and c
+    assert len(compute_gradients(asum(h))) == len(r.parameters())
+
+
+def test_copies():
+    """A segment survives pickling and copying."""
+    w = parameter(np.array([0.5, 0.25]))
+    loss = asum(checkpoint(lambda: tanh(w) * w)())
+    for made in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
+        assert compute_value(made) == compute_value(loss)
+        (p,) = [x for x in penne.graph.topological([made]) if type(x) is Parameter]
+        assert np.array_equal(compute_gradients(made)[p], compute_gradients(loss)[w])
+
+
+def test_takes_functions():
+    """What is no function is refused."""
+    with pytest.raises(TypeError, match="checkpoint: takes a function, got int"):
+        checkpoint(3)
+
+
+def peak(wrap, steps):
+    """The most memory that gradients of a chain need, in bytes."""
+    w = parameter(np.random.default_rng(0).normal(size=(32, 32)) / 6)
+    length = int(steps**0.5)
+
+    @wrap
+    def run(h, count):
+        for _ in range(count):
+            h = tanh(h @ w + 0.1)
+        return h
+
+    tracemalloc.start()
+    h = constant(np.full((16, 32), 0.5))
+    for k in range(0, steps, length):
+        h = run(h, min(length, steps - k))
+    found = compute_gradients(asum(h**2))[w]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most, found
+
+
+def test_memory():
+    """A long chain needs a tenth of the memory, for the same gradient."""
+    with penne.plain():
+        kept, one = peak(identity, 900)
+        recomputed, two = peak(checkpoint, 900)
+    assert np.allclose(one, two, rtol=1e-12)
+    assert recomputed < kept / 10
