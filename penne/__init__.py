@@ -44,6 +44,7 @@ from .optimize import (
     StochasticGradientDescent,
     schedules,
 )
+from .places import debug
 from .randomness import fixed_masks, training
 from .recurrent import (
     GRU,
@@ -101,6 +102,7 @@ __all__ = [  # by theme, not by alphabet
     "training",
     "fixed_masks",
     "checkpoint",
+    "debug",
     "default_dtype",
     "SGD",
     "StochasticGradientDescent",

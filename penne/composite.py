@@ -5,7 +5,8 @@ each step.  A node of a composite op stands for all its slots; ``project`` picks
 Bodies of one name and the same steps are one op, whatever the sizes of their arrays.
 The gradient of a composite op is the derivative of its body, a composite op again.
 
-This module imports ``graph``, ``dtypes``, ``settings`` and ``differentiate``.
+This module imports ``graph``, ``dtypes``, ``settings``, ``differentiate`` and
+``places``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 from .differentiate import backpropagate
 from .dtypes import ArrayType
 from .graph import Expression, Op, topological
+from .places import Place, place_of, recording
 from .settings import Cache, Switch
 
 Step = tuple[Op, tuple[int, ...], Mapping[str, Any]]
@@ -55,6 +57,7 @@ class Composite(Op):
         self.total = None
         self.batch = all(op.batch for op, _, _ in steps)
         self.kept: frozenset[int] = frozenset()
+        self.lines: list[Place | None] = [None] * len(steps)
         self.calls = self._calls()
 
     def __reduce__(self) -> Any:
@@ -63,6 +66,12 @@ class Composite(Op):
     def __call__(self, *args: Expression, **params: Any) -> Expression:
         """The node of this op on ``args``."""
         return reapplied(self, args, params)
+
+    def remember(self, lines: Sequence[Place | None]) -> None:
+        """Where the steps stand; of an op that stands at two places, neither."""
+        if any(self.lines):
+            lines = [a if a == b else None for a, b in zip(self.lines, lines)]
+        self.lines = list(lines)
 
     def keep(self, slots: Iterable[int]) -> None:
         """Have forward give these slots too."""
@@ -224,6 +233,7 @@ class Body(NamedTuple):
             elif x.op is not None:
                 body.append(x, x.op, x.args, x.params)
         op = composite(name, len(inputs), body.steps)
+        op.remember(body.lines)
         return cls(op, tuple(captured), body.places, Slots(tuple(body.types)))
 
     def applied(self, args: Sequence[Expression]) -> Expression:
@@ -245,6 +255,7 @@ class _Steps:
         self.types = [x.type for x in inputs]
         self.places = {x: k for k, x in enumerate(inputs)}
         self.inside: dict[Expression, list[int]] = {}
+        self.lines: list[Place | None] = []
 
     def append(
         self, x: Expression, op: Op, args: Sequence[Expression], params: Any
@@ -254,18 +265,28 @@ class _Steps:
             self.places[x] = self.inside[args[0]][params["slot"]]
         else:
             places = tuple(self.places[a] for a in args)
-            self.places[x] = self._add(op, places, params, x.type)
+            self.places[x] = self._add(op, places, params, x.type, place_of(x))
 
     def open(self, x: Expression) -> None:
         """All steps of a composite node x."""
         assert isinstance(x.op, Composite)
         assert isinstance(x.type, Slots)
         slots = [self.places[a] for a in x.args]
-        for (op, places, params), type in zip(x.op.steps, x.type.parts[x.op.count :]):
-            slots.append(self._add(op, tuple(slots[k] for k in places), params, type))
+        types = x.type.parts[x.op.count :]
+        for (op, places, params), type, line in zip(x.op.steps, types, x.op.lines):
+            given = tuple(slots[k] for k in places)
+            slots.append(self._add(op, given, params, type, line or place_of(x)))
         self.inside[x] = slots
 
-    def _add(self, op: Op, places: tuple[int, ...], params: Any, type: Any) -> int:
+    def _add(
+        self,
+        op: Op,
+        places: tuple[int, ...],
+        params: Any,
+        type: Any,
+        line: Place | None,
+    ) -> int:
+        self.lines.append(line)
         self.steps.append((op, places, params))
         self.types.append(type)
         return len(self.types) - 1
@@ -349,7 +370,11 @@ class Derivative(NamedTuple):
         """The derivative of ``op`` on inputs of ``types``."""
         slots = op.body(types)
         seeds = {slots[k]: Symbol(slots[k].type) for k in seeded}
-        found = backpropagate(seeds, [x for x in slots[: op.count] if x.floating])
+        for x, line in zip(slots[op.count :], op.lines):
+            if line is not None:
+                x.made = line
+        with recording(cls.of.__code__):
+            found = backpropagate(seeds, [x for x in slots[: op.count] if x.floating])
         outside = {x: g.op if g.op and g.op.total else None for x, g in found.items()}
         pieces = {x: g.args if outside[x] else (g,) for x, g in found.items()}
         wanted = [piece for some in pieces.values() for piece in some]

@@ -2,20 +2,18 @@
 
 An executor takes expressions in and gives arrays out.  ``Plain`` is the specification:
 one op after the other, in the order in which they were built; ``doorway`` says which
-one is in force.  This module imports ``graph``, ``differentiate``, ``doorway``,
-``faults`` and ``rows``.
+one is in force.  This module imports ``graph``, ``doorway``, ``faults`` and ``rows``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from .differentiate import differentiate
 from .doorway import current
-from .faults import has_nan, nan_error
+from .faults import check_numbers, differentiated, note
 from .graph import Expression, Parameter, topological
 from .ops.selection import is_lookup
 from .rows import Rows
@@ -40,7 +38,11 @@ class Plain:
             if x.op is None:
                 values[x] = x.value  # type: ignore[attr-defined]  # every leaf has one
                 continue
-            values[x] = x.op.forward(*[values[a] for a in x.args], **x.params)
+            try:
+                values[x] = x.op.forward(*[values[a] for a in x.args], **x.params)
+            except Exception as error:
+                note(error, x, values)
+                raise
             if uses is not None:
                 for a in x.args:
                     uses[a] -= 1
@@ -53,7 +55,7 @@ class Plain:
         """The value of a loss, and its gradients for the parameters that it reaches:
         arrays, or ``Rows`` where ``sparse`` and a parameter is only looked up;
         ``values`` is extended with what the loss is made of."""
-        gradients = _differentiated(loss)
+        gradients = differentiated(loss)
         rows = {g for g in gradients.values() if sparse and is_lookup(g)}
         apart = (g.args if g in rows else [g] for g in gradients.values())
         wanted = [loss, *chain.from_iterable(apart)]
@@ -112,17 +114,3 @@ def compute_loss_and_gradients(
     parameter that is only looked up; ``values`` is extended with what the loss is
     made of."""
     return current().gradients(loss, sparse, values)
-
-
-def _differentiated(loss: Expression) -> dict[Any, Expression]:
-    nodes = topological([loss])
-    return differentiate(loss, [x for x in nodes if isinstance(x, Parameter)])
-
-
-def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> None:
-    """Raise FloatingPointError, naming the op at fault, where ``arrays``, a loss and
-    its gradients, have NaN; ``values`` has those of the leaves."""
-    if any(map(has_nan, arrays)):
-        wanted = [loss, *_differentiated(loss).values()]
-        known = {x: value for x, value in values.items() if x.op is None}
-        raise nan_error(topological(wanted), compute_values(wanted, known))

@@ -1,15 +1,42 @@
 """What went wrong in an evaluation, and where.
 
-This module imports ``graph``.
+An error or a NaN is named by the op that made it: within a composite op too, and there
+with the line of the step; with the user's own line where ``debug()`` recorded it.
+
+This module imports ``graph``, ``differentiate``, ``doorway`` and ``places``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .graph import Expression, Op
+from .differentiate import differentiate
+from .doorway import current
+from .graph import Expression, Op, Parameter, topological
+from .places import Place, place_of
+
+Values = dict[Expression, Any]
+
+
+class Fault(NamedTuple):
+    """An op at fault, what it was given, and the line within a composite op."""
+
+    op: Op
+    arrays: Sequence[Any]
+    inside: Place | None = None
+
+    def seen(self) -> str:
+        """The shapes that the op was given."""
+        return " and ".join(str(np.shape(a)) for a in self.arrays)
+
+    def where(self, x: Expression) -> str:
+        """The line within the step, and that which built x, if they are known."""
+        place = place_of(x)
+        inside = f"; in the step at {self.inside}" if self.inside else ""
+        return inside + (f"; built at {place}" if place else "")
 
 
 def has_nan(array: Any) -> bool:
@@ -19,28 +46,86 @@ def has_nan(array: Any) -> bool:
     return isnan(np.maximum.reduce(array, axis=None))
 
 
+def differentiated(loss: Expression) -> dict[Any, Expression]:
+    """The gradient of a loss for every parameter that it reaches, as expressions."""
+    nodes = topological([loss])
+    return differentiate(loss, [x for x in nodes if isinstance(x, Parameter)])
+
+
+def check_numbers(loss: Expression, arrays: Iterable[Any], values: Values) -> None:
+    """Raise FloatingPointError, naming the op at fault, where ``arrays``, a loss and
+    its gradients, have NaN; ``values`` has those of the leaves."""
+    if any(map(has_nan, arrays)):
+        wanted = [loss, *differentiated(loss).values()]
+        known = {x: value for x, value in values.items() if x.op is None}
+        current().evaluate(wanted, known, True)
+        raise nan_error(topological(wanted), known)
+
+
 def nan_error(
     order: Sequence[Expression], values: Mapping[Expression, Any]
 ) -> FloatingPointError:
     """Names the first op of ``order`` that made NaN of arguments without one."""
     x = next(x for x in order if x.dtype.kind == "f" and has_nan(values[x]))
     if x.op is None:
-        return FloatingPointError(f"NaN in a leaf, {x!r}")
+        return FloatingPointError(f"NaN in a leaf, {x!r}{Fault(x.op, ()).where(x)}")  # type: ignore[arg-type]  # a leaf has no op
     node = x.args[0]
-    op, arrays = x.op, tuple(values[a] for a in x.args)
+    fault = Fault(x.op, tuple(values[a] for a in x.args))
     if hasattr(node.op, "applications"):  # x is a slot of a composite op
-        op, arrays = _first(node.op, tuple(values[a] for a in node.args))
-    seen = " and ".join(str(np.shape(a)) for a in arrays)
-    return FloatingPointError(f"{op.name}: NaN from arguments without NaN, got {seen}")
+        fault = _first(node.op, tuple(values[a] for a in node.args))
+    text = f"{fault.op.name}: NaN from arguments without NaN, got {fault.seen()}"
+    return FloatingPointError(text + fault.where(x))
 
 
-def _first(op: Any, arrays: tuple[Any, ...]) -> tuple[Op, tuple[Any, ...]]:
+def _first(op: Any, arrays: Sequence[Any]) -> Fault:
     """The first op within a composite op that makes NaN of ``arrays``."""
-    for inner, given, value in op.applications(arrays):
+    for (inner, given, value), place in zip(op.applications(arrays), op.lines):
         if hasattr(inner, "applications"):
-            found = _first(inner, tuple(given))
-            if found[0] is not inner:
+            found = _first(inner, given)
+            if found.op is not inner:
                 return found
         elif value.dtype.kind == "f" and has_nan(value):
-            return inner, tuple(given)
-    return op, arrays
+            return Fault(inner, given, place)
+    return Fault(op, arrays)
+
+
+def note(error: Exception, x: Expression, values: Mapping[Expression, Any]) -> None:
+    """Add to an error of ``forward`` which op it came of, and where that was built."""
+    assert x.op is not None
+    fault = Fault(x.op, tuple(values[a] for a in x.args))
+    if hasattr(x.op, "applications"):
+        fault = _raising(x.op, fault.arrays) or fault
+    error.add_note(f"{fault.op.name}: of arguments {fault.seen()}{fault.where(x)}")
+
+
+def _raising(op: Any, arrays: Sequence[Any]) -> Fault | None:
+    """The first op within a composite op that raises an error on ``arrays``."""
+    slots = list(arrays)
+    for (inner, places, params), line in zip(op.steps, op.lines):
+        given = [slots[k] for k in places]
+        try:
+            slots.append(inner.forward(*given, **params))
+        except Exception:
+            deeper = hasattr(inner, "applications") and _raising(inner, given)
+            return deeper or Fault(inner, given, line)
+    return None
+
+
+@contextmanager
+def noted(evaluate: Callable[[], Any]) -> Iterator[None]:
+    """Give an error raised in a block, where many nodes run as one, the note that the
+    plain executor gives it: ``evaluate`` runs by that one, random leaves drawn anew."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(Exception):
+            _take_notes(error, evaluate)
+        raise
+
+
+def _take_notes(error: Exception, evaluate: Callable[[], Any]) -> None:
+    try:
+        evaluate()
+    except type(error) as same:
+        for text in getattr(same, "__notes__", ()):
+            error.add_note(text)

@@ -45,7 +45,8 @@ _numbers = Cache("numbers", 1 << 12)
 class Expression(Operators):
     """A node of a graph.  Equality is identity; ``equal(x, y)`` compares values."""
 
-    __slots__ = ("op", "args", "params", "type", "serial", "__weakref__")
+    __slots__ = ("op", "args", "params", "type", "serial", "made", "__weakref__")
+    made: Any  # where, if ``places`` records it
 
     def __init__(
         self,

@@ -6,7 +6,8 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``graph``, ``modules`` and ``randomness``.
+This module imports ``composite``, ``graph``, ``modules``, ``places`` and
+``randomness``.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .modules import Module, is_computed
 from .ops.selection import note_limits
+from .places import recording
 from .randomness import Random
 from .settings import current_dtype
 
@@ -198,7 +200,7 @@ class Trace:
             first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
             for (d, name), symbol in zip(self.state.places, self._own(symbols)):
                 d[name] = symbol
-            with watching(True):
+            with watching(True), recording(Trace._run.__code__):
                 traced = self._run_on_symbols(form, symbols)
             self._check_others(symbols, first)
         finally:

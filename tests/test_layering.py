@@ -44,6 +44,7 @@ ORDER = [
     "conv",
     "differentiate",
     "doorway",
+    "places",
     "faults",
     "compute",
     "functions",

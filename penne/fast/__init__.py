@@ -12,9 +12,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..checkpointing import RECOMPUTE
-from ..compute import PLAIN, Plain, Values, check_numbers
+from ..compute import PLAIN, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
+from ..faults import check_numbers, noted
 from ..graph import Expression, Parameter, topological
 from ..settings import Setting
 from . import buffers, store
@@ -48,7 +49,8 @@ class Fast(Plain):
         if recipe is None:
             super().evaluate(wanted, values, keep, missing)
             return
-        done = recipe.run(values)
+        with noted(lambda: PLAIN.evaluate(wanted, dict(values), True)):
+            done = recipe.run(values)
         if keep:
             values.update(done.drawn)
         else:
@@ -80,7 +82,8 @@ class Fast(Plain):
             if values is None:
                 recipe.forget()
                 _recipes[loss] = recipe
-        done = recipe.run({})
+        with noted(lambda: PLAIN.evaluate([loss], {}, True)):
+            done = recipe.run({})
         value, found = done.value(), done.gradients(sparse)
         if recipe.program.stops:
             found = _truly_reached(loss, found)
