@@ -108,6 +108,8 @@ def L2_cost(module: Module) -> Expression:
     >>> compute_value(L2_cost(layer))
     np.float32(18.0)
     """
+    if not isinstance(module, Module):
+        raise TypeError(f"L2_cost: takes a module, got {type(module).__name__}")
     parts = [part for _, part in module.parts()]
     layers = [part for part in parts if isinstance(part, Layer)]
     found = {w: None for layer in layers for w in layer.weights}

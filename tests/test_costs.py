@@ -139,3 +139,5 @@ def test_l2_cost_of_anything():
     expected = 6 + sum((w.value**2).sum() for layer in layers for w in layer.weights)
     assert compute_value(L2_cost(own)) == pytest.approx(expected, rel=1e-12)
     assert compute_value(L2_cost(LayerNorm(3))) == 0
+    with pytest.raises(TypeError, match="L2_cost: takes a module, got list"):
+        L2_cost([own])

@@ -185,6 +185,9 @@ def test_gates_by_name():
     assert [*r.gates] == order
     assert [*dict.fromkeys(path.split(".")[0] for path in r.parameters())] == order
     assert r.gates["forget_gate"].bias is r.forget_gate.bias
+    assert [*GRU(3, 2).gates] == ["reset_gate", "update_gate", "input_layer"]
+    assert [*V.SimplifiedGRU(3, 2).gates] == ["forget_gate", "input_layer"]
+    assert [*Simple(3, 2).gates] == ["layer"]
 
 
 def test_own_options_go_first():
@@ -500,6 +503,10 @@ def test_refused_by_others():
         GRU(3, 2, recurrent_bias=True)
     with pytest.raises(ValueError, match="zoneout is one number"):
         GRU(3, 2, zoneout=(0.1, 0.1))
+    with pytest.raises(ValueError, match="zoneout is a pair, for c and h"):
+        LSTM(3, 2, zoneout=(0.1, 0.1, 0.1))
+    with pytest.raises(TypeError, match="gal_dropout is a probability, got 'much'"):
+        LSTM(3, 2, gal_dropout="much")
     with pytest.raises(ValueError, match="write gal_dropout"):
         Simple(3, 2, semeniuta_dropout=0.1)
     with pytest.raises(TypeError, match="VanillaLSTM: no option 'peephole' among"):

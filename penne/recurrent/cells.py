@@ -3,7 +3,8 @@
 s() is the logistic function, * is elementwise; x (insize) and h (outsize).
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Simple(RecurrentUnit):
     >>> Simple(3, 2).transduce(np.zeros((5, 3))).shape
     (5, 2)
     """
+
+    order = ("layer",)
 
     def __init__(
         self,
@@ -77,6 +80,8 @@ class GatedRecurrentUnit(RecurrentUnit):
     Parameters: 3 (n m + m m + m), and m of ``recurrent_bias``, for insize n and
     outsize m.  ``**options``: those of every ``RecurrentUnit``.
     """
+
+    order: ClassVar[Sequence[str]] = ("reset_gate", "update_gate", "input_layer")
 
     def __init__(
         self,

@@ -177,11 +177,6 @@ class LongShortTermMemory(RecurrentUnit):
         }
         self.norm = LayerNorm(self.outsize)
 
-    @property
-    def gates(self) -> dict[str, Layer]:
-        """The layers, by the names of the gates and ``input_layer``."""
-        return {n: vars(self)[n] for n in self.order if n in vars(self)}
-
     # --- running --------------------------------------------------------------------
 
     def start(self) -> None:

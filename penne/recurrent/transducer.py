@@ -64,6 +64,9 @@ class Transducer(Module, metaclass=_Remembering):
 
         Raises ValueError where the other has not the same states, of the same sizes.
         """
+        if not isinstance(other, Transducer):
+            kind = type(other).__name__
+            raise TypeError(f"start_from: takes a transducer, got {kind}")
         self.start()
         own, given = self.state, other.state
         wanted = {path for path, x in own.items() if not isinstance(x, Random)}

@@ -4,6 +4,7 @@
 inputs at once, given to ``step`` as a tuple.
 """
 
+from collections.abc import Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
@@ -64,6 +65,7 @@ class RecurrentUnit(Transducer):
     """
 
     has_c: ClassVar[bool] = False
+    order: ClassVar[Sequence[str]] = ()
 
     def __init__(
         self,
@@ -97,8 +99,9 @@ class RecurrentUnit(Transducer):
         self._gal = self._drawing("gal_dropout", Mask, gal_dropout)
         self._semeniuta = self._drawing("semeniuta_dropout", Mask, semeniuta_dropout)
         pair = zoneout if isinstance(zoneout, tuple) else (zoneout, zoneout)
-        if isinstance(zoneout, tuple) and not self.has_c:
-            self._wrong(f"zoneout is one number, as there is no c, got {zoneout}")
+        if isinstance(zoneout, tuple) and not (self.has_c and len(pair) == 2):
+            most = "a pair, for c and h" if self.has_c else "one number"
+            self._wrong(f"zoneout is {most}, got {zoneout}")
         self._zone_c, self._zone_h = (self._drawing("zoneout", Coins, p) for p in pair)
 
     @classmethod
@@ -122,7 +125,10 @@ class RecurrentUnit(Transducer):
     def _wrong(self, what: str) -> None:
         raise ValueError(f"{type(self).__name__}: {what}")
 
-    def _drawing(self, name: str, kind: Any, p: float) -> Any:
+    def _drawing(self, name: str, kind: Any, p: Any) -> Any:
+        if not isinstance(p, (int, float, np.number)):
+            own = type(self).__name__
+            raise TypeError(f"{own}: {name} is a probability, got {p!r}")
         if not 0 <= p < 1:
             self._wrong(f"{name} is at least 0 and below 1, got {p}")
         return kind(p) if p else None
@@ -149,6 +155,11 @@ class RecurrentUnit(Transducer):
         if self._model is not None:
             self._model.extend(self.parameters().values())
         del self._model, self._options, self._seeds
+
+    @property
+    def gates(self) -> dict[str, Layer]:
+        """The layers of the gates that there are, and of what they let in, by name."""
+        return {name: vars(self)[name] for name in self.order if name in vars(self)}
 
     # --- running --------------------------------------------------------------------
 

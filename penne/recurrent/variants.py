@@ -191,6 +191,7 @@ class MinimalGatedUnit(GatedRecurrentUnit):
     """
 
     preset: ClassVar[dict[str, Any]] = {"update": "write"}
+    order = ("forget_gate", "input_layer")
 
     def __init__(self, insize: Size, outsize: int, model: Model = None, **options: Any):
         super().__init__(insize, outsize, model, **{**self.preset, **options})
