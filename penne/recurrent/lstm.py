@@ -193,7 +193,7 @@ class LongShortTermMemory(RecurrentUnit):
         h, c = self._before("h"), self._before("c")
         sums = self._sums(opened(inp), h)
         i, f = self._gate("input_gate", sums, c), self._gate("forget_gate", sums, c)
-        g = self._written(self.input_layer.activated(sums["input_layer"]))
+        g = self._written(_activated(self.input_layer, sums["input_layer"]))
         i = 1 - f if self.kinds["input_gate"] == "coupled" else i
         f = 1 - i if self.kinds["forget_gate"] == "coupled" else f
         new = _times(f, c) + _times(i, g)
@@ -214,7 +214,7 @@ class LongShortTermMemory(RecurrentUnit):
             return None
         layer: Layer = vars(self)[name]
         hole = layer.products([c], self._taken) if self.peepholes else []
-        gate = layer.activated([*sums[name], *hole])
+        gate = _activated(layer, [*sums[name], *hole])
         if self.gate_recurrence:
             setattr(self, f"{name}_before", gate)
         return gate
@@ -225,14 +225,17 @@ class LongShortTermMemory(RecurrentUnit):
         return len(self.input_layer.weights)
 
     def _sums(self, inputs: list[Any], h: Expression) -> dict[str, list[Expression]]:
-        """What each layer makes of x and h: products that are yet to be added up."""
+        """For each layer what is to be added up: what it makes of x, its bias, what it
+        makes of h.  Bias and x come first, and so are added for all steps at once."""
         h = self._masked(h, inputs)
         inputs = [self.input_map(*inputs)] if "input_map" in vars(self) else inputs
         of_x = {n: layer.products(inputs) for n, layer in self.gates.items()}
         of_h = {n: self._recurring(layer, h) for n, layer in self.gates.items()}
         if self.layer_norm:
             of_x, of_h = self._normalised(of_x, 0), self._normalised(of_h, 1)
-        return {name: [*of_x[name], *of_h[name]] for name in of_x}
+        biases = {n: layer.bias for n, layer in self.gates.items()}
+        shifts = {n: [] if b is None else [b] for n, b in biases.items()}
+        return {n: [*of_x[n], *shifts[n], *of_h[n]] for n in biases}
 
     def _recurring(self, layer: Layer, h: Expression) -> list[Expression]:
         """The products of h, and of the gates before, with their weights."""
@@ -252,6 +255,11 @@ class LongShortTermMemory(RecurrentUnit):
             name: [multiply(z[..., k * m : (k + 1) * m], self.gains[name][which])]
             for k, name in enumerate(products)
         }
+
+
+def _activated(layer: Layer, terms: list[Expression]) -> Expression:
+    z = reduce(add, terms)
+    return z if layer.f is None else layer.f(z)
 
 
 def _times(gate: Expression | None, x: Expression) -> Expression:
