@@ -285,6 +285,9 @@ class LayerNorm(Module):
 
     def __call__(self, x: Any) -> Expression:
         """x normalised over its last axis."""
+        x = constant(x)
+        if x.shape[-1:] != (self.size,):
+            raise ValueError(f"LayerNorm: takes vectors of {self.size}, got {x.shape}")
         return layer_norm(x, self.gain, self.bias, eps=self.eps)
 
 

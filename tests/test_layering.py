@@ -139,6 +139,8 @@ ORDER = [
     "testing.trainer_laws",
     "testing.each",
     "testing.plugin",
+    "testing.mistakes",
+    "testing.errors",
     "testing",
     "testing.__main__",
 ]

@@ -76,7 +76,7 @@ class Directions:
         if not abs(fine - coarse.value) <= slack:
             self.analytic = False
             return coarse
-        return Derivative(fine, 64 * self.eps * self.size, "complex step")
+        return Derivative(fine, coarse.noise, "complex step")
 
     def _complex(self, p: Parameter, direction: Array) -> float:
         try:
