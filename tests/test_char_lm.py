@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPT = EXAMPLES / "char_lm.py"
 LAST = re.compile(r"held out: (\d+\.\d\d) bits per character")
 TINY = ["--steps=20", "--hidden=8", "--batch=4", "--length=10", "--rate=0.05"]
+BARE = "tqdm,matplotlib"
 WITHOUT = """
 import runpy, sys
 sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
@@ -22,14 +23,14 @@ runpy.run_path({!r}, run_name="__main__")
 """
 
 
-def run(where, *options, without=None):
+def run(where, *options, without=None, timeout=120):
     """The finished process, started in the directory ``where``."""
     program = [str(SCRIPT)]
     if without:
         program = ["-c", WITHOUT.format(str(SCRIPT)), without]
     command = [sys.executable, "-W", "error", *program, *map(str, options)]
     return subprocess.run(
-        command, cwd=where, capture_output=True, text=True, timeout=120
+        command, cwd=where, capture_output=True, text=True, timeout=timeout
     )
 
 
@@ -72,7 +73,7 @@ def test_learns_and_reports(tmp_path, book):
 def test_repeats_and_does_without(tmp_path, book):
     """Without tqdm and matplotlib it ends as well, with the same numbers."""
     options = [book, *TINY, "--seed", "3"]
-    done = run(tmp_path, *options, without="tqdm,matplotlib")
+    done = run(tmp_path, *options, without=BARE)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (missing,) = re.findall("not drawn: .*", done.stdout)
@@ -82,10 +83,65 @@ def test_repeats_and_does_without(tmp_path, book):
     again = run(tmp_path, *options, without="matplotlib")
     assert bits(again) == bits(done)
     assert "progress bar" not in again.stdout
-    samples = [
-        d.stdout.partition("---")[2].partition("not drawn")[0] for d in (done, again)
-    ]
-    assert samples[0] == samples[1]
+    assert samples(done) == samples(again)
+
+
+def samples(done):
+    """What the model wrote."""
+    return done.stdout.partition("---")[2].partition("not drawn")[0]
+
+
+def test_best(tmp_path, book):
+    """--best is other defaults, which help shows and options given override."""
+    said = run(tmp_path, "--best", "--help").stdout
+    assert "(default: GRU)" in said
+    done = run(tmp_path, book, "--best", *TINY, "--steps=9")
+    assert done.returncode == 0, done.stderr
+    assert 0 < bits(done) < 4.5
+    assert "     9 updates" in done.stdout
+
+
+def test_learns_from_what_it_may(tmp_path, book):
+    """What it writes does not depend on the last tenth of the book; with --validate,
+    nothing that it says depends on it."""
+    other = book.with_name("rook.txt")
+    text = book.read_text()
+    cut = len(text) * 9 // 10
+    other.write_text(text[:cut] + text[:cut:-1] + text[cut])
+    options = [*TINY, "--steps=4"]
+    one, two = (run(tmp_path, b, *options, without=BARE) for b in (book, other))
+    assert samples(one) == samples(two)
+    assert bits(one) != bits(two)
+    options.append("--validate")
+    one, two = (run(tmp_path, b, *options, without=BARE) for b in (book, other))
+    assert one.stdout == two.stdout.replace("rook.txt", "book.txt")
+
+
+@pytest.mark.parametrize("wrong", ["--steps=0", "--cell=RNN"])
+def test_bad_options(tmp_path, wrong):
+    """A wrong option is refused before anything is read."""
+    done = run(tmp_path, wrong)
+    assert done.returncode == 2
+    assert "--cell is one of LSTM, GRU, counts are at least 1" in done.stderr
+
+
+def test_beside_the_peer(tmp_path):
+    """On the book itself the curve that was recorded of PyTorch is drawn too."""
+    done = run(tmp_path, *TINY, "--steps=1")
+    assert done.returncode == 0, done.stderr
+    assert "not drawn" not in done.stdout
+    header, *rows = (EXAMPLES / "data" / "char_lm_torch.csv").read_text().splitlines()
+    assert header == "updates,seconds,held out"
+    updates, seconds, held_out = zip(*(map(float, row.split(",")) for row in rows))
+    assert list(updates) == sorted(updates)
+    assert list(seconds) == sorted(seconds)
+    assert 2.0 < min(held_out) < 2.07 < 2.9 < max(held_out) < 3.0
+
+
+@pytest.mark.slow
+def test_best_on_the_book(tmp_path):
+    """The recipe of --best reaches what docs/char_lm.md says, on the book."""
+    assert bits(run(tmp_path, "--best", timeout=3600)) < 2.02
 
 
 def test_ctrl_c(tmp_path, book):
