@@ -128,7 +128,7 @@ def draw(curve, args):
     axes = figure.subplots()
     axes.plot(seconds, training, "o-", label="training (mean since the mark before)")
     axes.plot(seconds, held_out, "s-", label="held out")
-    if args.file == BOOK:
+    if args.file.samefile(BOOK) and not args.validate:
         _, *torch = np.loadtxt(TORCH, delimiter=",", skiprows=1).T
         axes.plot(*torch, "k:", label="held out, PyTorch's LSTM(128), recorded")
     axes.set(xlabel="seconds of one core", ylabel="bits per character", xlim=(0, None))
