@@ -12,8 +12,10 @@ from . import weights as weights
 from .checkpointing import checkpoint
 from .compute import compute_gradients, compute_value, compute_values
 from .costs import *  # noqa: F403  # costs.__all__ says what is public
+from .debugging import report_gradients, trace_values
 from .differentiate import gradient
 from .doorway import plain as plain
+from .drawing import to_dot
 from .files import load, load_model, save, save_model
 from .functions import *  # noqa: F403  # functions.__all__ says what is public
 from .graph import (
@@ -103,6 +105,9 @@ __all__ = [  # by theme, not by alphabet
     "fixed_masks",
     "checkpoint",
     "debug",
+    "trace_values",
+    "report_gradients",
+    "to_dot",
     "default_dtype",
     "SGD",
     "StochasticGradientDescent",

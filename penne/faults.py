@@ -68,7 +68,10 @@ def nan_error(
     """Names the first op of ``order`` that made NaN of arguments without one."""
     x = next(x for x in order if x.dtype.kind == "f" and has_nan(values[x]))
     if x.op is None:
-        return FloatingPointError(f"NaN in a leaf, {x!r}{Fault(x.op, ()).where(x)}")  # type: ignore[arg-type]  # a leaf has no op
+        user = next((y for y in order if x in y.args), x)
+        place = place_of(x) or place_of(user)
+        where = f"; built at {place}" if place else ""
+        return FloatingPointError(f"NaN in a leaf, {x!r}{where}")
     node = x.args[0]
     fault = Fault(x.op, tuple(values[a] for a in x.args))
     if hasattr(node.op, "applications"):  # x is a slot of a composite op

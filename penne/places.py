@@ -20,6 +20,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from .differentiate import backpropagate
+from .dtypes import NUMBER
 from .graph import Expression
 from .settings import Setting, Switch
 
@@ -69,6 +70,8 @@ def place_of(x: Expression) -> Place | None:
 def _built(x: Expression, *args: Any) -> None:
     """``Expression.__init__`` that records the user's frame."""
     _plain_init(x, *args)
+    if args[3].strength == NUMBER:
+        return  # numbers are shared by many lines
     if _debug.value or _stop.value is not None:
         place = found(sys._getframe(1))
         if place is not None:

@@ -22,6 +22,7 @@ from penne import (
     parameter,
     sqrt,
 )
+from penne.dtypes import NUMBER
 from penne.places import place_of
 
 HERE = Path(__file__).name
@@ -52,7 +53,9 @@ def test_places():
     with debug():
         p, here = parameter(np.ones(2)), line()
         x, there = asum(log(p) * 2 + p[0]), line()
-    assert {place_of(y).line for y in penne.graph.topological([x])} == {here, there}
+    order = penne.graph.topological([x])
+    assert {place_of(y).line for y in order if place_of(y)} == {here, there}
+    assert all(place_of(y) or y.type.strength == NUMBER for y in order)
     text = str(place_of(x))
     assert f"{HERE}:{there}: x, there = asum(log(p) * 2" in text
 
@@ -99,6 +102,14 @@ def test_nan_leaf():
         p, here = parameter(np.array([np.nan])), line()
     text = said(lambda: compute_gradients(asum(p * 2)))
     assert "NaN in a leaf" in text
+    assert f"{HERE}:{here}" in text
+
+
+def test_nan_number():
+    """A number that is NaN, which many lines may share, is named by who uses it."""
+    with debug():
+        y, here = parameter(np.ones(2)) * float("nan"), line()
+    text = said(lambda: compute_gradients(asum(y)))
     assert f"{HERE}:{here}" in text
 
 

@@ -15,7 +15,7 @@ from penne.operators import NUMPY
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "docs/recurrent.md"]
+PAGES = ["README.md", "docs/recurrent.md", "docs/debugging.md"]
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?")
 
 
