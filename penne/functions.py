@@ -21,7 +21,6 @@ from .ops import (
     log,
     logsumexp,
     mean,
-    minimum,
     multiply,
     rectify,
     sigmoid,
@@ -108,7 +107,8 @@ def elu(x: Any, alpha: float = 1.0) -> Expression:
     >>> compute_value(elu([-1.0, 2.0])).round(4)
     array([-0.6321,  2.    ])
     """
-    return where(greater(x, 0), x, alpha * expm1(minimum(x, 0)))
+    positive = greater(x, 0)  # not minimum(x, 0), which halves the gradient at 0
+    return where(positive, x, alpha * expm1(where(positive, 0, x)))
 
 
 def logsoftmax(x: Any, axis: int = -1) -> Expression:

@@ -129,6 +129,7 @@ TIES = [
     (lambda x: asum(penne.rectify(x)), [-1, 0, 1], [0, 0, 1]),
     (lambda x: asum(penne.absolute(x)), [-1, 0, 1], [-1, 0, 1]),
     (lambda x: asum(penne.clip(x, -1, 1)), [-2, -1, 0, 1, 2], [0, 1, 1, 1, 0]),
+    (lambda x: asum(penne.elu(x)), [-1.0, 0.0, 1.0], [np.exp(-1), 1, 1]),
     (lambda x: asum(x**2), [0.0, 1.0], [0, 2]),
     (lambda x: asum(x**1), [0.0, 1.0], [1, 1]),
     (lambda x: asum(x**0), [0.0, 1.0], [0, 0]),

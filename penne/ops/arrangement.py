@@ -202,6 +202,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expression:
         return repeat(ravel(x), repeats, 0)
     axis = negative_axis("repeat", axis, x.ndim)
     if isinstance(repeats, int):
+        if repeats < 0:
+            raise ValueError(f"repeat: repeats is at least 0, got {repeats}")
         k = x.ndim + axis
         before, n, after = x.shape[:k], x.shape[k], x.shape[k + 1 :]
         tall = broadcast_to(
@@ -220,6 +222,8 @@ def tile(x: Any, reps: Any) -> Expression:
     """
     x = constant(x)
     times = (reps,) if isinstance(reps, int) else tuple(map(int, reps))
+    if any(n < 0 for n in times):
+        raise ValueError(f"tile: reps are at least 0, got {reps}")
     ndim = max(len(times), x.ndim)
     times = (1,) * (ndim - len(times)) + times
     shape = (1,) * (ndim - x.ndim) + x.shape

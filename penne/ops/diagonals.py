@@ -54,6 +54,8 @@ def diag(x: Any, k: int = 0) -> Expression:
     x = constant(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"diag: takes a vector or a matrix, got {x.shape}")
+    if not isinstance(k, (int, np.integer)):
+        raise TypeError(f"diag: k is an int, got {k!r}")
     if x.ndim == 2:
         return diagonal(x, k)
     n = x.shape[0] + abs(k)

@@ -102,6 +102,8 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
     """
     x = constant(x)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+        raise ValueError(f"broadcast_to: lengths are ints of at least 0, got {shape}")
     if len(shape) < x.ndim:
         raise ValueError(f"broadcast_to: {shape} has fewer axes, got {x.shape}")
     if len(shape) > x.ndim:
