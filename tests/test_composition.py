@@ -151,6 +151,9 @@ def test_not_composed():
         Feedback(twice, 0.0)
     with pytest.raises(TypeError, match="at least one transducer"):
         Parallel()
+    for made in (lambda: Residual(LSTM), lambda: Stack(LSTM)):
+        with pytest.raises(TypeError, match=r"got the class .*write .*\(\.\.\.\)"):
+            made()
 
 
 # --- side by side ---------------------------------------------------------------------
@@ -335,6 +338,15 @@ def test_feedback(batch):
         y = compute_value(layer.step((x, y)))
         expected.append(y)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, Simple, StandardLSTM])
+def test_no_place_for_the_output(kind):
+    """A cell that has no size for what is fed back is an error, even where the sizes
+    of state and output are the same."""
+    r = Feedback(kind(N, 4), np.zeros(4))
+    with pytest.raises(TypeError, match=r"takes .*, got"):
+        r.transduce(xs_of(2))
 
 
 def test_feedback_of_several_inputs():

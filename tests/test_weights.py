@@ -402,6 +402,15 @@ def test_all_names_that_do_not_fit():
         np.testing.assert_array_equal(p.value, before[path])
 
 
+def test_wrong_kinds():
+    """What is no module, or no mapping, is an error that says what is taken."""
+    for read in (from_torch, from_keras, from_merlin):
+        with pytest.raises(TypeError, match="takes a Module first, got dict"):
+            read({}, {})
+    with pytest.raises(TypeError, match="takes a mapping of names to arrays, got list"):
+        from_torch(standard(), keras_list("lstm"))
+
+
 def test_number_of_arrays():
     """A list of another length is an error that says what is to be in it."""
     message = r"takes 3 arrays, kernel, recurrent_kernel, bias; got 2"

@@ -16,20 +16,12 @@ import numpy as np
 from ..layers import Layer
 from ..ops import add, concatenate, sigmoid
 from .masking import Mask, Reading
-from .transducer import Stack, Transducer
+from .transducer import Stack, Transducer, check_transducers
 
 Seed = np.random.Generator | int | None
 Masks = Sequence[Mask] | None
 Join = Callable[..., Any]
 IDENTITY = Stack()
-
-
-def checked(name: str, *parts: Any) -> None:
-    """TypeError for what is no transducer."""
-    for part in parts:
-        if not isinstance(part, Transducer):
-            kind = type(part).__name__
-            raise TypeError(f"{name}: takes transducers, got {kind}; write Map(f)")
 
 
 def tupled(*outputs: Any) -> tuple[Any, ...]:
@@ -95,7 +87,7 @@ class Parallel(SideBySide):
 
     def __init__(self, *branches: Transducer, join: Join = tupled):
         name = type(self).__name__
-        checked(name, *branches)
+        check_transducers(name, *branches)
         if not branches:
             raise TypeError(f"{name}: takes at least one transducer, got none")
         self.branches = list(branches)
@@ -135,7 +127,7 @@ class Residual(SideBySide):
     """
 
     def __init__(self, layer: Transducer):
-        checked("Residual", layer)
+        check_transducers("Residual", layer)
         self.layer = layer
 
     def sides(self) -> Sequence[Transducer]:
@@ -166,7 +158,7 @@ class Highway(SideBySide):
     def __init__(
         self, layer: Transducer, size: int, *, bias: float = -1.0, rng: Seed = None
     ):
-        checked("Highway", layer)
+        check_transducers("Highway", layer)
         self.layer = layer
         self.gate = Layer(size, size, f=sigmoid, bias=bias, rng=rng)
 
@@ -212,7 +204,7 @@ class Reverse(Ahead):
     """
 
     def __init__(self, layer: Transducer):
-        checked("Reverse", layer)
+        check_transducers("Reverse", layer)
         self.layer = layer
 
     def start(self) -> None:
@@ -250,7 +242,7 @@ class Bidirectional(Ahead, SideBySide):
     def __init__(
         self, forward: Transducer, backward: Transducer, *, join: Join = concatenated
     ):
-        checked("Bidirectional", forward, backward)
+        check_transducers("Bidirectional", forward, backward)
         if forward is backward:
             raise ValueError(
                 "Bidirectional: takes two transducers, got one twice; write "

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import constant
-from .composition import checked
-from .transducer import Transducer
+from .transducer import Transducer, check_transducers
 
 Seed = np.random.Generator | int | None
 
@@ -41,7 +40,7 @@ class Feedback(Transducer):
         first: Any,
         feed: Callable[[Any], Any] | None = None,
     ):
-        checked("Feedback", layer)
+        check_transducers("Feedback", layer)
         if not layer.causal:
             kind = type(layer).__name__
             raise TypeError(f"Feedback: takes what has a step, {kind} looks ahead")

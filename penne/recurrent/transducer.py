@@ -190,6 +190,17 @@ class Transducer(Module, metaclass=_Remembering):
         )
 
 
+def check_transducers(name: str, *parts: Any) -> None:
+    """TypeError for a part that is no transducer, saying what to write."""
+    for part in parts:
+        if isinstance(part, type):
+            own = f"the class {part.__name__}; write {part.__name__}(...)"
+            raise TypeError(f"{name}: takes transducers, got {own}")
+        if not isinstance(part, Transducer):
+            kind = type(part).__name__
+            raise TypeError(f"{name}: takes transducers, got {kind}; write Map(f)")
+
+
 class Map(Transducer):
     """The transducer without state: each output is f(input)."""
 
@@ -211,10 +222,7 @@ class Stack(Transducer):
     """
 
     def __init__(self, *layers: Transducer):
-        for layer in layers:
-            if not isinstance(layer, Transducer):
-                kind = type(layer).__name__
-                raise TypeError(f"Stack: takes transducers, got {kind}; write Map(f)")
+        check_transducers("Stack", *layers)
         self.layers = list(layers)
 
     @property

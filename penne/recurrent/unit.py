@@ -178,7 +178,16 @@ class RecurrentUnit(Transducer):
         return detach(value) if self.truncate else value
 
     def _masked(self, h: Expression, inputs: list[Any]) -> Expression:
-        """h under the mask of this sequence; each of a batch has a mask of its own."""
+        """h under the mask of this sequence; each of a batch has a mask of its own.
+
+        Raises TypeError for another number of inputs than the cell has sizes for.
+        """
+        if len(inputs) != len(self.insize):
+            kind, sizes = type(self).__name__, self.insize
+            raise TypeError(
+                f"{kind}: takes {len(sizes)} inputs for insize {sizes}, "
+                f"got {len(inputs)}"
+            )
         if not self._gal:
             return h
         leads = map(_lead, inputs, self.insize)

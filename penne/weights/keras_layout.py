@@ -12,7 +12,7 @@ from typing import Any
 
 from ..layers import Layer
 from ..modules import Module
-from .blocks import Again, Array, Block, arrays, filled, named
+from .blocks import Again, Array, Block, arrays, check_module, filled, named
 from .cells import (
     biases,
     from_h,
@@ -68,6 +68,7 @@ def to_keras(module: Module) -> dict[str, Array]:
 
 def layout(name: str, module: Module) -> dict[str, Block]:
     """Where Keras has the parameters of ``module``."""
+    check_module(name, module)
     found: dict[str, Block] = {}
     for path, part in parts(module):
         own = _dense(part) if isinstance(part, Layer) else _cell(name, part)

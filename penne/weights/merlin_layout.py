@@ -15,7 +15,7 @@ from ..layers import Layer
 from ..modules import Module
 from ..recurrent.decoders import Decoder, VanillaRNNDecoder
 from ..recurrent.variants import RecurrentOutput, SimplifiedGRU
-from .blocks import Array, Block, arrays, filled, named
+from .blocks import Array, Block, arrays, check_module, filled, named
 from .cells import is_gru, is_simple, kinds, parts, plain_lstm
 
 LETTERS = {
@@ -77,6 +77,7 @@ def to_merlin(module: Module) -> dict[str, Array]:
 
 def layout(name: str, module: Module) -> dict[str, Block]:
     """Where Merlin has the parameters of ``module``."""
+    check_module(name, module)
     found: dict[str, Block] = {}
     for path, part in parts(module):
         own = _names(name, part)

@@ -15,7 +15,7 @@ from ..modules import Module
 from ..ops import rectify, tanh
 from ..recurrent.composition import Bidirectional
 from ..recurrent.transducer import Map, Stack
-from .blocks import Again, Array, Block, arrays, filled
+from .blocks import Again, Array, Block, arrays, check_mapping, check_module, filled
 from .cells import biases, from_h, from_x, gates_of, is_gru, is_simple, is_standard_lstm
 
 KNOWN = (
@@ -44,6 +44,7 @@ def from_torch(module: Module, weights: Mapping[str, Any], prefix: str = "") -> 
     >>> bool(compute_value(r.transduce(np.ones((1, 1)))) == np.tanh(np.float32(1)))
     True
     """
+    check_mapping("from_torch", weights)
     own = {k[len(prefix) :]: x for k, x in weights.items() if k.startswith(prefix)}
     filled("from_torch", module, layout("from_torch", module), own)
 
@@ -67,6 +68,7 @@ def layout(name: str, module: Module) -> dict[str, Block]:
     """Where PyTorch has the parameters of ``module``."""
     if isinstance(module, Map):
         module = module.f if isinstance(module.f, Layer) else module
+    check_module(name, module)
     if isinstance(module, Layer):
         return _linear(module)
     found: dict[str, Block] = {}
