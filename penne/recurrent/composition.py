@@ -11,14 +11,12 @@ made of them) has no ``step``: it takes whole sequences, by ``transduce``, or by
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..layers import Layer
 from ..ops import add, concatenate, sigmoid
 from .masking import Mask, Reading
 from .transducer import Stack, Transducer, check_transducers
+from .unit import Seed
 
-Seed = np.random.Generator | int | None
 Masks = Sequence[Mask] | None
 Join = Callable[..., Any]
 IDENTITY = Stack()
@@ -79,6 +77,7 @@ class Parallel(SideBySide):
 
     Raises TypeError for what is no transducer, and for none.
 
+    >>> import numpy as np
     >>> from penne import LSTM
     >>> both = Parallel(LSTM(3, 2), Stack()).transduce(np.zeros((5, 3)))
     >>> [y.shape for y in both]
@@ -107,6 +106,7 @@ class Concat(Parallel):
 
     ``Concat(a, b)`` is ``Parallel(a, b) >> Map(concatenation)``.
 
+    >>> import numpy as np
     >>> from penne import LSTM
     >>> Concat(LSTM(3, 2), LSTM(3, 4)).transduce(np.zeros((5, 3))).shape
     (5, 6)
@@ -121,6 +121,7 @@ class Residual(SideBySide):
 
     He et al. 2016, *Deep Residual Learning for Image Recognition*, equation 1.
 
+    >>> import numpy as np
     >>> from penne import Map, compute_value
     >>> compute_value(Residual(Map(lambda x: x * 2)).transduce(np.ones(3)))
     array([3., 3., 3.])
@@ -148,6 +149,7 @@ class Highway(SideBySide):
     Srivastava, Greff and Schmidhuber 2015, *Highway Networks*, equation 3; section
     2.2 for the bias.
 
+    >>> import numpy as np
     >>> from penne import Map, compute_value
     >>> half = Highway(Map(lambda x: x * 3), 1, bias=0.0)
     >>> half.gate.weights[0].value[:] = 0
@@ -196,6 +198,7 @@ class Reverse(Ahead):
     ``Reverse(Reverse(r))`` is r.  Its last output, as ``unroll`` gives it, is the one
     given last, that for the first input.
 
+    >>> import numpy as np
     >>> from penne import Map, compute_value
     >>> from penne.recurrent import Feedback
     >>> sums = Reverse(Feedback(Map(sum), 0.0))
@@ -234,6 +237,7 @@ class Bidirectional(Ahead, SideBySide):
 
     Schuster and Paliwal 1997, *Bidirectional Recurrent Neural Networks*.
 
+    >>> import numpy as np
     >>> from penne import LSTM
     >>> Bidirectional(LSTM(3, 2), LSTM(3, 4)).transduce(np.zeros((5, 3))).shape
     (5, 6)

@@ -7,12 +7,8 @@ layers of output and decoders these are.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..graph import constant
 from .transducer import Transducer, check_transducers
-
-Seed = np.random.Generator | int | None
 
 
 class Feedback(Transducer):
