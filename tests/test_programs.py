@@ -13,9 +13,10 @@ import penne
 from penne import *
 from penne import caches, cell, fast
 from penne.fast.adjoint import reachable
-from penne.fast.collect import Collected, reached
+from penne.fast.collect import Collected
+from penne.fast.outline import Outline
 from penne.fast.program import Irregular
-from penne.fast.recipe import Recipe
+from penne.fast.recipe import Plan, Recipe
 from penne.graph import OPS
 from penne.recurrent.variants import StandardLSTM
 
@@ -55,8 +56,10 @@ def weights(*shape, rng=0):
 
 def recipe(loss, regular=True, gradients=True):
     """How a loss is computed, with its gradients."""
-    graph = Collected(reached([loss], {}), {}, [loss], regular)
-    return Recipe(graph, [loss], False, gradients, regular)
+    outline = Outline([loss])
+    graph = Collected(outline.ordered(), {}, [loss], regular)
+    plan = Plan(graph, outline.place, [loss], False, gradients, regular)
+    return Recipe(plan, outline.nodes)
 
 
 def agree(loss, batched=True):

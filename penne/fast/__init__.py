@@ -5,27 +5,30 @@ trees: nothing is padded, nothing waits for a compiler.  Nothing outside this pa
 imports it but the doorway in ``compute``.
 """
 
-from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..checkpointing import RECOMPUTE
-from ..compute import PLAIN, Plain, Values
+from ..compute import PLAIN, Nodes, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
 from ..faults import check_numbers, noted
-from ..graph import Expression, Parameter, topological
-from ..settings import Setting
+from ..graph import Expression, Parameter
+from ..settings import Cache, Setting
 from . import buffers, store
-from .collect import Collected, reached
+from .collect import Collected
 from .explaining import Explanation, explained
+from .outline import Outline
 from .program import Irregular
-from .recipe import Later, Recipe
+from .recipe import Plan, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
 MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes
+AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
+_seen = Cache("graphs seen", 1 << 6)
 _counts = {"evaluations": 0, "batched": 0, "nodes": 0, "kinds": 0}
 _recipes: "WeakKeyDictionary[Expression, Recipe | None]" = WeakKeyDictionary()
 
@@ -35,19 +38,17 @@ class Fast(Plain):
 
     def evaluate(
         self,
-        wanted: Sequence[Expression],
+        wanted: Nodes,
         values: Values,
         keep: bool,
-        order: Sequence[Expression] | None = None,
+        order: Nodes | None = None,
     ) -> None:
         """As ``Plain.evaluate``."""
-        missing = topological(wanted, values)
-        recipe = None
-        if not is_small(missing):
-            order = reached(wanted, values)
-            recipe = _recipe(order, wanted, values, keep, False)
+        outline = Outline(wanted, values)
+        recipe = _recipe(outline, wanted, keep, False)
         if recipe is None:
-            super().evaluate(wanted, values, keep, missing)
+            order = [x for x in outline.ordered() if x not in values]
+            super().evaluate(wanted, values, keep, order)
             return
         with noted(lambda: PLAIN.evaluate(wanted, dict(values), True)):
             done = recipe.run(values)
@@ -56,7 +57,7 @@ class Fast(Plain):
         else:
             values.update((x, done.drawn[x]) for x in wanted if x in done.drawn)
         values.update(done.asked())
-        values.update((x, Later(x, values)) for x in recipe.nodes)
+        values.update(done.later(values))
 
     def gradients(
         self, loss: Expression, sparse: bool, values: Values | None
@@ -71,9 +72,7 @@ class Fast(Plain):
             return super().gradients(loss, sparse, values)
         recipe = _recipes.get(loss) if values is None else None
         if recipe is None:
-            order = reached([loss], {})
-            if not is_small(order):
-                recipe = _recipe(order, [loss], {}, values is not None, True)
+            recipe = _recipe(Outline([loss]), [loss], values is not None, True)
             if recipe is None:
                 return PLAIN.gradients(loss, sparse, values)
             for x in recipe.leaves:
@@ -92,7 +91,7 @@ class Fast(Plain):
         if values is not None:
             values.update(done.drawn)
             values.update(done.asked())
-            values.update((x, Later(x, values)) for x in recipe.nodes)
+            values.update(done.later(values))
         return value, found
 
 
@@ -107,45 +106,77 @@ def _truly_reached(loss: Expression, found: dict[Any, Any]) -> dict[Any, Any]:
     return {p: g for p, g in found.items() if p not in missing}
 
 
+class Seen:
+    """Graphs that are alike: the plan for them, once it is worth while to make one."""
+
+    def __init__(self, outline: Outline):
+        self.alive = outline.params()
+        self.times = 0
+        self.plan: Plan | None = None
+        self.refused = False
+
+    def planned(
+        self, outline: Outline, wanted: Nodes, keep: bool, gradients: bool
+    ) -> Plan | None:
+        """The plan, or None where there is none yet, or never will be."""
+        self.times += 1
+        if self.plan is not None or self.refused:
+            return self.plan
+        order = outline.ordered()
+        for regular in (True, False):
+            graph = Collected(order, outline.known, None if keep else wanted, regular)
+            asked = [x for x in wanted if x in graph.where]
+            if not asked or recomputes(graph):
+                break
+            if few(graph) and self.times < AGAIN:
+                return None
+            with suppress(Irregular):
+                self.plan = Plan(graph, outline.place, asked, keep, gradients, regular)
+                return self.plan
+        self.refused = True
+        return None
+
+
 def _recipe(
-    order: list[Expression],
-    wanted: Sequence[Expression],
-    known: Mapping[Expression, Any],
-    keep: bool,
-    gradients: bool,
+    outline: Outline, wanted: Nodes, keep: bool, gradients: bool
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
-    for regular in (True, False):
-        graph = Collected(order, known, None if keep else wanted, regular)
-        asked = [x for x in wanted if x in graph.where]
-        if few(graph) or not asked:
-            return None
-        try:
-            recipe = Recipe(graph, asked, keep, gradients, regular)
-        except Irregular:
-            continue
-        _counts["batched"] += 1
-        _counts["nodes"] += sum(len(kind.nodes) for kind in graph.kinds)
-        _counts["kinds"] += len(graph.kinds)
-        return recipe
-    return None
+    if is_small(outline.nodes):
+        return None
+    key = outline.key(), keep, gradients, LEAST_NODES, MOST_KINDS
+    seen = _seen.get(key)
+    if seen is None:
+        seen = _seen[key] = Seen(outline)
+    plan = seen.planned(outline, wanted, keep, gradients)
+    if plan is None:
+        return None
+    nodes, kinds = plan.size
+    _counts["batched"] += 1
+    _counts["nodes"] += nodes
+    _counts["kinds"] += kinds
+    return Recipe(plan, outline.nodes)
 
 
-def is_small(order: Sequence[Expression]) -> bool:
-    """Whether a graph has few nodes, seen at a glance."""
+def is_small(nodes: Nodes) -> bool:
+    """Whether a graph has little to do, seen at a glance; a composite node counts as
+    what it is made of."""
     _counts["evaluations"] += 1
-    if len(order) >= 8 * LEAST_NODES:
+    if len(nodes) >= LEAST_NODES:
         return False
-    return sum(x.op is not None for x in order) < LEAST_NODES
+    ops = [x.op for x in nodes if x.op is not None]
+    return sum(len(getattr(op, "steps", "1")) for op in ops) < LEAST_NODES
 
 
 def few(graph: Collected) -> bool:
-    """Whether there is too little to batch; or segments to recompute, which are
-    batched inside, but must not be held in memory all at once."""
+    """Whether there is too little to batch."""
     count = sum(len(kind.nodes) for kind in graph.kinds)
-    if any(kind.op is RECOMPUTE for kind in graph.kinds):
-        return True
     return count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
+
+
+def recomputes(graph: Collected) -> bool:
+    """Whether there are segments to recompute: these are batched inside, but must not
+    be held in memory all at once."""
+    return any(kind.op is RECOMPUTE for kind in graph.kinds)
 
 
 def explain(loss: Expression) -> Explanation:

@@ -9,7 +9,7 @@ This module imports ``graph`` and ``composite``.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -87,22 +87,6 @@ def plain_type(type: ArrayType) -> Any:
             found = ArrayType(type.shape, type.dtype, STRONG if type.floating else WEAK)
         _plain_types[type] = found
     return found
-
-
-def reached(
-    wanted: Iterable[Expression], known: Mapping[Expression, Any]
-) -> list[Expression]:
-    """All that ``wanted`` need, in the order of creation; of what is known, no more
-    than itself."""
-    seen: set[Expression] = set()
-    frontier = set(wanted)
-    while frontier:
-        seen |= frontier
-        if known:
-            frontier = {x for x in frontier if x not in known}
-        frontier = set(chain.from_iterable(map(_args, frontier)))
-        frontier -= seen
-    return sorted(seen, key=_serial)
 
 
 class Collected:

@@ -1,6 +1,7 @@
 """What the fast executor makes of a graph, in words.
 
-This module imports ``collect``, ``recipe``, ``programs``, ``buffers`` and ``store``.
+This module imports ``collect``, ``outline``, ``recipe``, ``programs``, ``buffers`` and
+``store``.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ from typing import Any
 from ..composite import Slots
 from ..graph import Expression
 from . import buffers, store
-from .collect import Collected, Kind, reached
+from .collect import Collected, Kind
+from .outline import Outline
 from .program import Irregular
 from .programs import Program, Recursion
-from .recipe import Recipe
+from .recipe import Plan, Recipe
 
 MOST_LINES = 30
 
@@ -31,12 +33,13 @@ def explained(loss: Expression, few: Callable[[Collected], bool]) -> Explanation
     """How a loss and its gradients are computed; ``few``: whether a graph is not worth
     batching."""
     began = perf_counter()
-    graph = Collected(reached([loss], {}), {}, [loss])
+    outline = Outline([loss])
+    graph = Collected(outline.ordered(), {}, [loss])
     collected = perf_counter()
     if few(graph):
         return Explanation(f"{_summary(graph)}: too few to batch, computed op by op")
     try:
-        recipe = Recipe(graph, [loss], False, True)
+        recipe = Recipe(Plan(graph, outline.place, [loss], False, True), outline.nodes)
     except Irregular as error:
         return Explanation(
             f"{_summary(graph)}: irregular, with fewer batches ({error})"
@@ -99,10 +102,10 @@ def _loop(loop: Recursion, recipe: Recipe, program: Program) -> str:
 
 def _advice(graph: Collected, recipe: Recipe) -> Iterator[str]:
     """What a decorator would save."""
-    if recipe.divided:
+    if recipe.plan.divided:
         steps = max(len(kind.nodes) for kind in graph.kinds)
         yield (
-            f"an undecorated step was found, of {recipe.divided} nodes, about "
+            f"an undecorated step was found, of {recipe.plan.divided} nodes, about "
             f"{steps:,} times: @penne.cell would build one node for each"
         )
 

@@ -1,10 +1,13 @@
 """How one graph is computed: its program, where its rows are, what its leaves are.
 
-Graphs of one structure share a program, and those of the same rows too a layout.  This
-module imports ``running``, ``layout``, ``structure`` and ``collect``.
+Graphs of one structure share a program, and those of the same rows too a layout.  A
+graph that is built anew for each update is the same but for its nodes: so a plan knows
+them by their places, and an ``Outline`` tells when it serves again.  This module
+imports ``running``, ``layout``, ``structure`` and ``collect``.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from operator import methodcaller
 from typing import Any
 
@@ -14,7 +17,7 @@ from ..composite import PROJECT, Computed, Slots
 from ..graph import Expression, Parameter
 from ..rows import Rows
 from ..settings import Cache
-from .collect import ROWS, Collected, source_of
+from .collect import ROW, ROWS, Collected, source_of
 from .layout import Layout
 from .program import Instruction, Irregular
 from .programs import Program
@@ -28,22 +31,28 @@ _item = methodcaller("item")
 
 
 class Later:
-    """A node of a composite op: its slots are computed if someone asks for them."""
+    """A node of a composite op: its slots that are not ``known`` are computed if
+    someone asks for them."""
 
-    def __init__(self, x: Expression, values: Mapping[Expression, Any]):
-        self.x, self.values = x, values
+    def __init__(
+        self, x: Expression, values: Mapping[Expression, Any], known: dict[int, Any]
+    ):
+        self.x, self.values, self.known = x, values, known
         self.computed: Computed | None = None
 
     def at(self, slot: int) -> Any:
         """The value of a slot."""
+        if slot in self.known:
+            return self.known[slot]
         if self.computed is None:
             arrays = [self.values[a] for a in self.x.args]
             self.computed = self.x.op.forward(*arrays)  # type: ignore[union-attr]  # it has one
         return self.computed.at(slot)  # type: ignore[union-attr]  # it is there
 
 
-class Recipe:
-    """How one graph is computed.
+class Plan:
+    """How graphs of one structure and the same rows are computed: nodes are known by
+    their ``place``, so that the plan serves every graph that is alike.
 
     ``wanted``: what is asked for; ``keep``: all the rest as well; ``gradients``: those
     of the first wanted with respect to all parameters too.
@@ -52,6 +61,7 @@ class Recipe:
     def __init__(
         self,
         graph: Collected,
+        place: Mapping[Expression, int],
         wanted: Sequence[Expression],
         keep: bool,
         gradients: bool,
@@ -63,15 +73,18 @@ class Recipe:
         if divided is not None:
             graph.number(divided)
             structure = Structure(graph, picks)
-        asked = dict.fromkeys([*wanted, *graph.where] if keep else wanted)
-        self.asked = [x for x in asked if not isinstance(x.type, Slots)]
-        self.nodes = [x for x in asked if isinstance(x.type, Slots)]
         where = graph.where
-        self.codes = [where[x] for x in self.asked]
-        sources = tuple(dict.fromkeys(map(source_of, self.codes)))
-        self.leaves, self.various = structure.leaves, structure.various
-        self.order = graph.leaves
-        kinds = [isinstance(x, Parameter) for x in self.leaves]
+        asked = dict.fromkeys([*wanted, *where] if keep else wanted)
+        arrays = [x for x in asked if not isinstance(x.type, Slots)]
+        self.codes = [where[x] for x in arrays]
+        self.nodes = [
+            (place[x], {k: where[x] + (k + 1 << ROW) for k in sorted(x.op.kept)})  # type: ignore[union-attr]  # it is composite
+            for x in asked
+            if isinstance(x.type, Slots)
+        ]
+        codes = chain(self.codes, *(slots.values() for _, slots in self.nodes))
+        sources = tuple(dict.fromkeys(map(source_of, codes)))
+        kinds = [isinstance(x, Parameter) for x in structure.leaves]
         wrt = (
             tuple(k for k, is_one in enumerate(kinds) if is_one) if gradients else None
         )
@@ -85,6 +98,29 @@ class Recipe:
             _layouts, rows, lambda: Layout(structure, self.program, loss)
         )
         self.of = dict(zip(sources, self.program.outputs))
+        self.size = sum(len(kind.nodes) for kind in graph.kinds), len(graph.kinds)
+        self.asked = [place[x] for x in arrays]
+        self.leaves = [place[x] for x in structure.leaves]
+        self.drawn = [place[x] for x in graph.leaves]
+        self.various = {
+            column: [place[x] for x in xs] for column, xs in structure.various.items()
+        }
+
+
+class Recipe:
+    """A plan for one graph, ``nodes`` by their places."""
+
+    def __init__(self, plan: Plan, nodes: Sequence[Expression]):
+        self.plan = plan
+        self.program, self.layout = plan.program, plan.layout
+        self.asked = [nodes[k] for k in plan.asked]
+        self.nodes = [(nodes[k], slots) for k, slots in plan.nodes]
+        self.leaves = [nodes[k] for k in plan.leaves]
+        self.drawn = [nodes[k] for k in plan.drawn]
+        self.various = {
+            column: [nodes[k] for k in places]
+            for column, places in plan.various.items()
+        }
         self.reached = {self.leaves[k] for k in self.program.reached}
 
     def forget(self) -> None:
@@ -116,7 +152,7 @@ class Evaluation:
     def __init__(self, recipe: Recipe, known: Mapping[Expression, Any]):
         self.recipe = recipe
         self.drawn = {
-            x: known[x] if x in known else _value(x, known) for x in recipe.order
+            x: known[x] if x in known else _value(x, known) for x in recipe.drawn
         }
         leaves = [self.drawn[x] for x in recipe.leaves]
         various = {place: self._rows(place, xs) for place, xs in recipe.various.items()}
@@ -137,10 +173,10 @@ class Evaluation:
 
     def value(self) -> Any:
         """The value of the first expression that was asked for."""
-        return self._at(self.recipe.codes[0])
+        return self._at(self.recipe.plan.codes[0])
 
     def _at(self, code: int) -> Any:
-        made = self.recipe.of[source_of(code)]
+        made = self.recipe.plan.of[source_of(code)]
         array = self.run.values[made.number]
         if made.space is None:
             return array
@@ -149,9 +185,16 @@ class Evaluation:
         return array[row if place is None else place[row]]
 
     def asked(self) -> dict[Expression, Any]:
-        """The values of what was asked for."""
+        """The values of what was asked for, but for nodes of composite ops."""
         recipe = self.recipe
-        return {x: self._at(code) for x, code in zip(recipe.asked, recipe.codes)}
+        return {x: self._at(code) for x, code in zip(recipe.asked, recipe.plan.codes)}
+
+    def later(self, values: Mapping[Expression, Any]) -> dict[Expression, Any]:
+        """The nodes of composite ops that were asked for, as values of theirs."""
+        return {
+            x: Later(x, values, {k: self._at(code) for k, code in slots.items()})
+            for x, slots in self.recipe.nodes
+        }
 
     def gradients(self, sparse: bool) -> dict[Any, Any]:
         """By parameter, its gradient."""
