@@ -141,7 +141,7 @@ def _recipe(
     outline: Outline, wanted: Nodes, keep: bool, gradients: bool
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
-    if is_small(outline.nodes):
+    if is_small(outline.nodes, gradients):
         return None
     key = outline.key(), keep, gradients, LEAST_NODES, MOST_KINDS
     seen = _seen.get(key)
@@ -157,14 +157,16 @@ def _recipe(
     return Recipe(plan, outline.nodes)
 
 
-def is_small(nodes: Nodes) -> bool:
-    """Whether a graph has little to do, seen at a glance; a composite node counts as
-    what it is made of."""
+def is_small(nodes: Nodes, gradients: bool = False) -> bool:
+    """Whether a graph has little to do, seen at a glance.  To find gradients is the
+    most part of them: there a composite node counts as what it is made of."""
     _counts["evaluations"] += 1
-    if len(nodes) >= LEAST_NODES:
+    if len(nodes) >= 8 * LEAST_NODES:
         return False
     ops = [x.op for x in nodes if x.op is not None]
-    return sum(len(getattr(op, "steps", "1")) for op in ops) < LEAST_NODES
+    if gradients and len(ops) < LEAST_NODES:
+        return sum(len(getattr(op, "steps", "1")) for op in ops) < LEAST_NODES
+    return len(ops) < LEAST_NODES
 
 
 def few(graph: Collected) -> bool:

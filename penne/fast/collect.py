@@ -46,7 +46,7 @@ class Column(NamedTuple):
 
     ``shared``: every node has the same argument.  ``aligned``: row k is row k of the
     one source.  ``like``: a column (kind, number) of the same arguments, if this is
-    not the first of them.
+    not the first of them.  ``low``: the type of a leaf that lacks leading axes.
     """
 
     type: Any
@@ -54,15 +54,17 @@ class Column(NamedTuple):
     shared: bool
     aligned: bool
     like: tuple[int, int] | None = None
+    low: Any = None
 
 
 class Kind:
     """Nodes that run as one batch, and their columns of arguments.
 
-    ``wide``: the number of arguments of each node, where these are rows of one column.
+    ``wide``: the number of arguments of each node, where these are rows of one column;
+    ``types``: those of columns where some node's argument lacks leading axes.
     """
 
-    __slots__ = ("arguments", "nodes", "op", "params", "type", "wide")
+    __slots__ = ("arguments", "nodes", "op", "params", "type", "types", "wide")
 
     def __init__(
         self, nodes: list[Expression], arguments: Sequence[Sequence[Expression]]
@@ -75,6 +77,7 @@ class Kind:
         self.nodes = nodes
         self.arguments = arguments
         self.wide: tuple[int, ...] | None = None
+        self.types: Sequence[Any] | None = None
 
 
 def plain_type(type: ArrayType) -> Any:
@@ -109,6 +112,7 @@ class Collected:
         self.kinds: list[Kind] = []
         self.leaves: list[Expression] = []
         self.where: dict[Expression, int] = {}
+        self.slots: dict[Expression, dict[int, int]] = {}  # of nodes of other ops
         groups = self._by_op()
         flat = rows and wanted is not None and ADD in groups
         sums = _flattened(groups, order, wanted) if flat else []  # type: ignore[arg-type]  # it is not None
@@ -137,11 +141,13 @@ class Collected:
             base = k << (ROW + SLOT)
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
         for p in self.projections:
-            code = where.get(p.args[0])
+            node, slot = p.args[0], p.params["slot"]
+            code = where.get(node)
             if code is None:
                 self.leaves.append(p)  # of a node whose value is known
             else:
-                where[p] = code + ((p.params["slot"] + 1) << ROW)
+                slot = self.slots[node][slot] if node in self.slots else slot
+                where[p] = code + (slot + 1 << ROW)
 
 
 def source_of(code: int) -> Source:

@@ -98,7 +98,8 @@ class Builder:
         for k, shape in enumerate(shapes):
             self.outputs.append(self._kind(k, shape))
         for made, column, slot in self.open:
-            made.inputs = [self._source(s, column.type, slot) for s in column.sources]
+            leaf = column.low or column.type
+            made.inputs = [self._source(s, leaf, slot) for s in column.sources]
 
     def _kind(self, k: int, shape: Shape) -> Any:
         if shape.wide:

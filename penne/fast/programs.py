@@ -141,6 +141,7 @@ class Program:
         self.given = [x for x in items if getattr(x, "op", None) in GIVEN]
         self.dead = self._dead()
         self.kernels: dict[int, Callable[..., None]] = {}
+        self.steps: list[Callable[..., None]] | None = None  # how items run
         self.described: set[Chain | Loop] = {g.chain for g in self.groups()}
         self.described |= {r.kernel.loop for r in self.loops if r.kernel is not None}
         self.price = sum(COMPILING + STEP * _size(k) for k in self.described)
@@ -190,7 +191,7 @@ class Program:
         for r in self.loops:
             if r.kernel is not None:
                 found[id(r)] = kernels.loop(r.kernel.loop)
-        self.kernels = found
+        self.kernels, self.steps = found, None
 
     def has_run(self, layout: Any) -> None:
         """Count what an evaluation with NumPy has cost.  Once that is as much as

@@ -3,7 +3,8 @@
 Graphs of one structure share a program, and those of the same rows too a layout.  A
 graph that is built anew for each update is the same but for its nodes: so a plan knows
 them by their places, and an ``Outline`` tells when it serves again.  This module
-imports ``running``, ``layout``, ``structure`` and ``collect``.
+imports ``running``, ``layout``, ``structure``,
+``first_steps`` and ``collect``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from ..graph import Expression, Parameter
 from ..rows import Rows
 from ..settings import Cache
 from .collect import ROW, ROWS, Collected, source_of
+from .first_steps import joined
 from .layout import Layout
 from .program import Instruction, Irregular
 from .programs import Program
@@ -67,6 +69,10 @@ class Plan:
         gradients: bool,
         picks: bool = True,
     ):
+        if picks and not keep:
+            even = joined(graph)
+            if even is not None:
+                graph.number(even)
         structure = Structure(graph, picks)
         divided = told_apart(graph, structure) if picks else None
         self.divided = 0 if divided is None else len(divided) - len(graph.kinds)

@@ -39,29 +39,16 @@ class Run:
 
     def run(self) -> None:
         """Compute everything."""
-        values = self.values
-        for x in self.program.given:
+        program, values = self.program, self.values
+        if program.steps is None:
+            program.steps = [_step(item, program) for item in program.items]
+        for x in program.given:
             values[x.number] = self._given(x)
-        for item, dead in zip(self.program.items, self.program.dead):
-            if isinstance(item, Recursion):
-                self._recursion(item)
-            elif isinstance(item, Group):
-                self._group(item)
-            else:
-                values[item.number] = self._once(item)
+        for step, dead in zip(program.steps, program.dead):
+            step(self)
             for number in dead:
                 values[number] = None
-        self.program.has_run(self.layout)
-
-    def _once(self, x: Instruction) -> Any:
-        inputs = [self.values[y.number] for y in x.inputs]
-        if isinstance(x.op, str) and x.op in _ONCE:
-            return _ONCE[x.op](self, x, inputs)
-        batch = self.program.batches[x.number]
-        if x.space is None or not self.program.direct[x.number]:
-            return batch(*inputs)
-        shape = (self.lengths[x.space], *x.type.shape)
-        return batch(*inputs, out=empty(shape, x.type.dtype))
+        program.has_run(self.layout)
 
     def _given(self, x: Instruction) -> Any:
         """The value of a leaf, or of a constant."""
@@ -81,27 +68,7 @@ class Run:
 
     # --- groups
 
-    def _group(self, group: Group) -> None:
-        kernel = self.program.kernels.get(id(group))
-        if kernel is None:
-            for x in group.instructions:
-                self.values[x.number] = self._once(x)
-            return
-        for x in group.outputs:
-            self._allocate(x)
-        rows = self.lengths[group.domain[0]] * group.block
-        arrays = [flat(a, c) for a, c in self._arrays(group)]
-        kernel(0, rows, group.width, self.program.starts[id(group)], *arrays)
-
-    def _arrays(self, group: Group) -> list[tuple[Any, int]]:
-        """The whole arrays of a group, with their classes."""
-        place, found = self.program.places, []
-        for x, (kind, _) in zip((*group.inputs, *group.outputs), group.chain.arrays()):
-            base = place[x].base if x in place else x
-            found.append((self.values[base.number], kind))
-        return found
-
-    def _allocate(self, x: Instruction) -> None:
+    def allocate(self, x: Instruction) -> None:
         """An empty array for x, or columns of one; if it is not there yet."""
         if self.values[x.number] is not None:
             return
@@ -112,17 +79,18 @@ class Run:
             if x.op == "scatter":
                 made.fill(0)
             return
-        self._allocate(place.base)
+        self.allocate(place.base)
         whole = self.values[place.base.number]
         stop = place.start + x.type.shape[-1]
         self.values[x.number] = whole[..., place.start : stop]
 
     # --- recursions
 
-    def _recursion(self, recursion: Recursion) -> None:
+    def recursion(self, recursion: Recursion) -> None:
+        """Compute a recursion, level by level."""
         compiled = all(id(g) in self.program.kernels for g in recursion.groups)
         for x in recursion.arrays if compiled else recursion.order:
-            self._allocate(x)
+            self.allocate(x)
         for x in recursion.order:
             if x.op == "take":
                 self._fill(x, recursion)
@@ -235,7 +203,7 @@ class Run:
     def _group_step(
         self, group: Group, kernel: Callable[..., None]
     ) -> Callable[[int], None]:
-        arrays = [flat(a, c) for a, c in self._arrays(group)]
+        arrays = [flat(self.values[k], c) for k, c in _sources(group, self.program)]
         bounds = (self.layout.bounds[group.domain[0]] * group.block).tolist()
         width, at = group.width, self.program.starts[id(group)]
 
@@ -243,6 +211,82 @@ class Run:
             kernel(bounds[level], bounds[level + 1], width, at, *arrays)
 
         return step
+
+
+# --- items ----------------------------------------------------------------------------
+
+Ready = Callable[[Run], None]
+
+
+def _step(item: Any, program: Program) -> Ready:
+    """What computes an item of a program, with all that is known before it runs."""
+    if isinstance(item, Recursion):
+        return lambda run: run.recursion(item)
+    if isinstance(item, Group):
+        kernel = program.kernels.get(id(item))
+        if kernel is not None:
+            return _bulk(item, program, kernel)
+        steps = [_once(x, program) for x in item.instructions]
+
+        def each(run: Run) -> None:
+            for step in steps:
+                step(run)
+
+        return each
+    return _once(item, program)
+
+
+def _once(x: Instruction, program: Program) -> Ready:
+    """One instruction, for all rows at once."""
+    number, inputs = x.number, [y.number for y in x.inputs]
+    if isinstance(x.op, str) and x.op in _ONCE:
+        made = _ONCE[x.op]
+
+        def once(run: Run) -> None:
+            values = run.values
+            values[number] = made(run, x, [values[k] for k in inputs])
+
+        return once
+    batch, space = program.batches[number], x.space
+    if space is None or not program.direct[number]:
+
+        def new(run: Run) -> None:
+            values = run.values
+            values[number] = batch(*[values[k] for k in inputs])
+
+        return new
+    shape, dtype = x.type.shape, x.type.dtype
+
+    def into(run: Run) -> None:
+        values, out = run.values, empty((run.lengths[space], *shape), dtype)
+        values[number] = batch(*[values[k] for k in inputs], out=out)
+
+    return into
+
+
+def _bulk(group: Group, program: Program, kernel: Callable[..., None]) -> Ready:
+    """A group by its kernel."""
+    sources, outputs = _sources(group, program), group.outputs
+    space, block, width = group.domain[0], group.block, group.width
+    start = program.starts[id(group)]
+
+    def bulk(run: Run) -> None:
+        values = run.values
+        for x in outputs:
+            run.allocate(x)
+        arrays = [flat(values[k], kind) for k, kind in sources]
+        kernel(0, run.lengths[space] * block, width, start, *arrays)
+
+    return bulk
+
+
+def _sources(group: Group, program: Program) -> list[tuple[int, int]]:
+    """The numbers of the whole arrays of a group, with their classes."""
+    place, found = program.places, []
+    for x, (kind, _) in zip((*group.inputs, *group.outputs), group.chain.arrays()):
+        base = place[x].base if x in place else x
+        found.append((base.number, kind))
+    return found
 
 
 def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
@@ -334,6 +378,11 @@ def _total(run: Run, x: Instruction, inputs: Any) -> Any:
     return np.add.reduce(rows, axis=0)
 
 
+def _gathered(run: Run, x: Instruction, inputs: Any) -> Any:
+    """The total over some rows."""
+    return _total(run, x, [inputs[0][run.layout.indices[x.index].dst]])
+
+
 def _lookup(run: Run, x: Instruction, inputs: Any) -> Any:
     shape = x.params["shape"]
     if len(inputs) > 2:
@@ -378,7 +427,5 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
     "total": _total,
     "lookup": _lookup,
-    "gathered": lambda run, x, inputs: inputs[0][run.layout.indices[x.index].dst].sum(
-        axis=0
-    ),
+    "gathered": _gathered,
 }

@@ -82,6 +82,8 @@ class Structure:
             self._column((k, j), column, wide)
             for j, column in enumerate(kind.arguments)
         ]
+        if kind.types is not None:
+            columns = list(map(_lowered, columns, kind.types))
         if not wide and all(column.shared for column in columns):
             self._equate(kind)
         return Shape(kind.op, kind.params, kind.type, wide, tuple(columns))
@@ -145,6 +147,13 @@ class Structure:
         if not self.picks or first & ROWS or self.counts[first >> (ROW + SLOT)] != n:
             return False
         return codes == list(range(first, first + n))
+
+
+def _lowered(column: Column, type: Any) -> Column:
+    """A column of this type, where it was taken for that of a leaf."""
+    if column.type is type:
+        return column
+    return column._replace(type=type, low=column.type)
 
 
 def segments(kind: Kind) -> list[int]:

@@ -1,0 +1,121 @@
+"""First steps made of one kind with those that follow.
+
+A recurrent network starts from a state without the axis of examples, such as zeros of
+(size,), and goes on with one of (examples, size).  So its first step is another kind,
+and its products are those of a vector; by the law of leading axes it would compute the
+same from a state for each example.  This module imports ``collect`` and ``composite``.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from ..composite import PROJECT, Composite, Slots
+from ..graph import OPS, Expression, Op, Parameter
+from ..signature import Shape
+from .collect import Collected, Kind, plain_type
+
+ASTYPE, MATMAT, VECMAT = OPS["astype"], OPS["matmat"], OPS["vecmat"]
+Slot = dict[int, int]  # by slot of a first step, the same of the others
+
+
+def joined(graph: Collected) -> list[Kind] | None:
+    """The kinds with those of first steps joined to others; None if there is none."""
+    alike: dict[Hashable, list[Kind]] = defaultdict(list)
+    for kind in graph.kinds:
+        if isinstance(kind.op, Composite):
+            alike[kind.op.name, kind.op.count].append(kind)
+        if any(isinstance(column[0].type, Slots) for column in kind.arguments):
+            return None  # it sees all slots of a node, not those of another
+    whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
+    for kinds in alike.values():
+        most = max(kinds, key=lambda kind: len(kind.nodes))
+        for kind in kinds:
+            slots = None if kind is most else _aligned(kind, most, graph)
+            if slots is not None:
+                whole[id(kind)] = most
+                graph.slots.update(dict.fromkeys(kind.nodes, slots))
+    if not whole:
+        return None
+    parts: dict[int, list[Kind]] = defaultdict(list)
+    for kind in graph.kinds:
+        parts[id(whole.get(id(kind), kind))].append(kind)
+    return [
+        kind if len(parts[id(kind)]) == 1 else _union(kind, parts[id(kind)])
+        for kind in graph.kinds
+        if id(kind) not in whole
+    ]
+
+
+def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
+    """Which slots are the same, if each node of ``first`` computes what one of ``rest``
+    would, of leaves that have fewer leading axes."""
+    columns = list(zip(first.arguments, rest.arguments))
+    slots = _same_slots(first, rest) if all(_continues(*c) for c in columns) else None
+    if slots is None:
+        return None
+    mine = {id(x) for x in first.nodes}
+    a, b = first.type.parts, rest.type.parts
+    used = {p.params["slot"] for p in graph.projections if id(p.args[0]) in mine}
+    return slots if all(a[k] is b[slots[k]] for k in used) else None
+
+
+def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
+    """Whether a column goes on: the same weights, other constants, or a leaf and then
+    what is computed."""
+    a, b = plain_type(first[0].type), plain_type(rest[0].type)
+    leaves = {x for x in rest if x.op is None}
+    if a is b:
+        return set(first) == leaves or Parameter not in set(map(type, leaves))
+    alone = not leaves and len(set(first)) == 1 and first[0].op is None
+    return alone and a.floating and b.floating and _ends(a.shape, b.shape)
+
+
+def _ends(a: Shape, b: Shape) -> bool:
+    """Whether b is a with more leading axes, or the same."""
+    return b[len(b) - len(a) :] == a
+
+
+def _same_slots(first: Kind, rest: Kind) -> Slot | None:
+    """The slots of a step that are those of another; a leaf may be cast."""
+    assert isinstance(first.op, Composite)
+    assert isinstance(rest.op, Composite)
+    a, b = first.type.parts, rest.type.parts
+    count, others = first.op.count, iter(enumerate(rest.op.steps, rest.op.count))
+    slots = {k: k for k in range(count)}
+    for k, (op, places, params) in enumerate(first.op.steps, count):
+        place = places[0] if places else count
+        if (
+            op is ASTYPE
+            and place < count
+            and params["dtype"] == b[place].dtype != a[place].dtype
+        ):
+            slots[k] = place
+            continue
+        j, (other, theirs, given) = next(others, (0, (None, (), None)))
+        if other not in (op, MATMAT if op is VECMAT else op) or given != params:
+            return None
+        shapes = [a[p].shape for p in places], [b[p].shape for p in theirs]
+        if [slots[p] for p in places] != [*theirs] or not _ends(a[k].shape, b[j].shape):
+            return None
+        if op is other and _text(op, shapes[0], params) != _text(op, shapes[1], params):
+            return None
+        slots[k] = j
+    return slots if next(others, None) is None else None
+
+
+def _text(op: Op, shapes: Sequence[Shape], params: Any) -> str:
+    """The core axes that an op sees."""
+    if op is PROJECT or isinstance(op, Composite) or not op.batch:
+        return str(shapes)
+    text = op.signature
+    return text if isinstance(text, str) else text(*shapes, **params)
+
+
+def _union(kind: Kind, parts: Sequence[Kind]) -> Kind:
+    """Several kinds as one, of the type of ``kind``."""
+    nodes = sorted((x for part in parts for x in part.nodes), key=lambda x: x.serial)
+    made = Kind(nodes, list(zip(*(x.args for x in nodes))))
+    made.op, made.params, made.type = kind.op, kind.params, kind.type
+    made.types = [plain_type(x.type) for x in kind.nodes[0].args]
+    return made
