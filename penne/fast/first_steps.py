@@ -68,7 +68,8 @@ def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
     if a is b:
         return set(first) == leaves or Parameter not in set(map(type, leaves))
     alone = not leaves and len(set(first)) == 1 and first[0].op is None
-    return alone and a.floating and b.floating and _ends(a.shape, b.shape)
+    cast = a.floating and b.floating and not isinstance(first[0], Parameter)
+    return alone and (cast or a.dtype == b.dtype) and _ends(a.shape, b.shape)
 
 
 def _ends(a: Shape, b: Shape) -> bool:

@@ -2,10 +2,10 @@
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
 elementwise instructions at once, and a recursion as one call.  This module imports
-``programs``, ``layout``, ``lowering``, ``fusing`` and ``kernels``.
+``programs``, ``layout``, ``lowering``, ``fusing``, ``sums`` and ``kernels``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -20,6 +20,7 @@ from .layout import Layout
 from .lowering import added
 from .program import Instruction
 from .programs import Program, Recursion
+from .sums import adding, numbered
 
 Array = np.ndarray[Any, Any]
 LEAST_ROWS = 4  # in a level, from which BLAS does better than the product in a kernel
@@ -36,6 +37,7 @@ class Run:
         self.lengths = dict(layout.lengths)
         self.inverse: dict[Instruction, Array] = {}
         self.groupings: dict[Instruction, Grouping] = {}
+        self.which: dict[Instruction, tuple[Array, Array]] = {}
 
     def run(self) -> None:
         """Compute everything."""
@@ -65,6 +67,26 @@ class Run:
             symbols = self.values[x.number].reshape(-1)
             self.groupings[x] = Grouping.of(symbols, length)
         return self.groupings[x]
+
+    def numbered(self, x: Instruction, length: int) -> tuple[Array, Array]:
+        """The distinct ones of some symbols, and of each symbol which it is."""
+        if x not in self.which:
+            self.which[x] = numbered(self.values[x.number], length)
+        return self.which[x]
+
+    def adds(self, x: Instruction, shape: Sequence[int]) -> bool:
+        """Whether there is a kernel for sums of such rows of the first input."""
+        kind = x.inputs[0].type.dtype
+        return bool(self.program.kernels) and len(shape) == 1 and kind.char in "fd"
+
+    def added(self, x: Instruction, where: Array, count: int) -> Array:
+        """The sums of the rows of the first input that have the same number."""
+        y = x.inputs[0]
+        base, start = self.program.places.get(y, (y, 0))
+        rows = flat(self.values[base.number], FULL)
+        out = np.zeros((count, y.type.shape[-1]), y.type.dtype)
+        adding(y.type.dtype.name)(out, rows, where, start)
+        return out
 
     # --- groups
 
@@ -387,6 +409,9 @@ def _lookup(run: Run, x: Instruction, inputs: Any) -> Any:
     shape = x.params["shape"]
     if len(inputs) > 2:
         return Rows.summed(inputs, shape)
+    if run.adds(x, shape[1:]):
+        distinct, which = run.numbered(x.inputs[1], shape[0])
+        return Rows(distinct, run.added(x, which, len(distinct)), shape)
     grouping = run.grouping(x.inputs[1], shape[0])
     rows = inputs[0].reshape(len(grouping.order), *shape[1:])
     return Rows(grouping.distinct, grouping.sums(rows), shape)
@@ -407,6 +432,8 @@ def _expand(run: Run, x: Instruction, inputs: Any) -> Any:
 
 def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
     g, inverse = inputs[0], run.inverse[x.inputs[1]].reshape(-1)
+    if run.adds(x, x.type.shape):
+        return run.added(x, inverse, run.lengths[x.space])
     rows = g.reshape(len(inverse), *x.type.shape)
     return sum_rows(inverse, rows, run.lengths[x.space])[1]
 

@@ -1,0 +1,287 @@
+"""Graphs that come again: their plans serve those that are alike, and no others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penne import *
+from penne import cell, fast
+from penne.fast import outline, sums
+from penne.recurrent.variants import StandardLSTM
+
+V, N, H = 5, 3, 4
+KINDS = [Simple, LSTM, GRU, StandardLSTM]
+
+
+@pytest.fixture(autouse=True)
+def _every_size(monkeypatch):
+    """Graphs are batched whatever their size; parameters are float64."""
+    monkeypatch.setattr(fast, "LEAST_NODES", 0)
+    monkeypatch.setattr(fast, "MOST_KINDS", 1)
+    fast._seen.clear()
+    with default_dtype("float64"):
+        yield
+
+
+def weights(*shape, rng=0):
+    """A parameter of small numbers."""
+    return parameter(np.random.default_rng(rng).normal(size=shape) / 2)
+
+
+def gradients(loss):
+    """The gradients by the fast executor, which are those of the plain one."""
+    with fast.enable():
+        found = compute_gradients(loss)
+    with fast.disable():
+        expected = compute_gradients(loss)
+    assert found.keys() == expected.keys()
+    for p, g in expected.items():
+        assert np.abs(g - found[p]).max() <= 1e-12 * max(1, np.abs(g).max())
+    return found
+
+
+def seen():
+    """How many graphs that differ were planned."""
+    return len(fast._seen)
+
+
+# --- what is alike --------------------------------------------------------------------
+
+
+def test_the_same_expression_built_again_has_one_plan():
+    """Other nodes, other constants and other weights of the same shapes: one plan."""
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        W = weights(N, N, rng=k)
+        x = constant(rng.normal(size=N))
+        gradients(sum(asum(tanh(x @ W) * y) for y in rng.normal(size=(3, N))))
+    assert seen() == 1
+
+
+differences = {
+    "op": lambda W, x: asum(sigmoid(x @ W) * tanh(x @ W)),
+    "argument": lambda W, x: asum(tanh(x @ W) * tanh(x @ W @ W)),
+    "order of arguments": lambda W, x: asum((x @ W) / exp(x @ W)),
+    "param": lambda W, x: asum(asum(tanh(x @ W) * W, axis=0)),
+    "shape": lambda W, x: asum(tanh(concatenate([x, x]) * 2)) * asum(W),
+    "constant for weights": lambda W, x: asum(tanh(x @ constant(W.value)) * W),
+    "sharing": lambda W, x: asum(tanh(x @ W) * tanh(x @ W)),
+}
+
+
+@pytest.mark.parametrize("first", differences, ids=str)
+@pytest.mark.parametrize("second", differences, ids=str)
+def test_what_differs_has_a_plan_of_its_own(first, second):
+    """A graph never runs by the plan of one that differs."""
+    for name in (first, second, first):
+        gradients(differences[name](weights(N, N), constant(np.arange(N) / 3)))
+    assert seen() == len({first, second})
+
+
+def test_what_is_asked_for_is_part_of_it():
+    """Two values of one graph, one or both, each is what it is."""
+    x = weights(N)
+    y, z = tanh(x) * 2, exp(x) + 1
+    expected = {y: np.tanh(x.value) * 2, z: np.exp(x.value) + 1}
+    with fast.enable():
+        for wanted in ([y, z], [z, y], [y], [z], [y, y]):
+            values = compute_values(wanted)
+            assert all(np.allclose(values[w], expected[w]) for w in wanted)
+        for _ in range(2):
+            assert np.allclose(compute_value(z), expected[z])
+            assert np.allclose(compute_value(y), expected[y])
+
+
+def test_what_is_known_is_part_of_it():
+    """The same graph with its middle given, or another node, or none."""
+    x = weights(N)
+    a = tanh(x)
+    b = a * 2
+    c = exp(b) + a
+    with fast.enable():
+        for known in ({}, {a: np.zeros(N)}, {b: np.ones(N)}, {a: np.ones(N)}, {}):
+            A = known.get(a, np.tanh(x.value))
+            B = known.get(b, 2 * A)
+            assert np.allclose(compute_values(c, dict(known))[c], np.exp(B) + A)
+
+
+def test_literals_and_assigned_values_are_those_of_now():
+    """A plan holds no numbers."""
+    x = weights(N)
+    for k in range(3):
+        x.value = np.full(N, k / 4)
+        found = gradients(asum(tanh(x) * (k + 1)))[x]
+        assert np.allclose(found, (k + 1) * (1 - np.tanh(k / 4) ** 2))
+    assert seen() == 1
+
+
+def test_a_plan_keeps_no_graph_alive():
+    """Neither nodes nor constants are kept by what is remembered."""
+    import gc
+    import weakref
+
+    x, gone = weights(N), []
+    for _ in range(2):
+        y = constant(np.ones(N))
+        loss = asum(tanh(x) * y)
+        gone += [weakref.ref(y), weakref.ref(loss)]
+        with fast.enable():
+            compute_gradients(loss)
+        del y, loss
+    gc.collect()
+    assert [r() for r in gone] == [None] * 4
+
+
+def test_the_first_sight_of_few_nodes_makes_no_plan(monkeypatch):
+    """A small graph is planned when it has come several times."""
+    monkeypatch.setattr(fast, "LEAST_NODES", 10)
+    r = LSTM(-V, H, rng=0)
+    before = fast.stats()["batched"]
+    for k in range(1, fast.AGAIN + 2):
+        gradients(asum(r.transduce([1, 2])[-1]))
+        assert fast.stats()["batched"] - before == max(0, k + 1 - fast.AGAIN)
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=12))
+def test_equal_keys_are_equal_graphs(picks):
+    """Random expressions: the key of a graph tells just what it computes."""
+    keys = {}
+    x = constant(np.array([0.3, 0.7]))
+    for cut in range(1, len(picks) + 1):
+        nodes = [x]
+        for k, pick in enumerate(picks[:cut]):
+            a, b = nodes[-1], nodes[pick % len(nodes)]
+            nodes.append(a + b if k % 2 else a * tanh(b))
+        made = outline.Outline([nodes[-1]])
+        keys.setdefault(made.key(), []).append(_program(nodes[-1]))
+    for same in keys.values():
+        assert all(text == same[0] for text in same)
+    assert len({same[0] for same in keys.values()}) == len(keys)
+
+
+def _program(x):
+    """A graph as text, shared nodes by their numbers."""
+    numbers, lines = {}, []
+
+    def visit(x):
+        if x not in numbers:
+            args = [visit(a) for a in x.args]
+            numbers[x] = len(numbers)
+            lines.append(f"{x.op and x.op.name}{args}")
+        return numbers[x]
+
+    visit(x)
+    return "\n".join(lines)
+
+
+# --- first steps ----------------------------------------------------------------------
+
+
+def counted(loss):
+    """The kinds of nodes that ran."""
+    before = fast.stats()["kinds"]
+    gradients(loss)
+    return fast.stats()["kinds"] - before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_first_step_is_like_the_others(kind):
+    """From a state without the axis of examples there is one kind of step."""
+    r = kind(N, H, rng=0)
+    inputs = np.random.default_rng(1).normal(size=(6, 2, N))
+    batched = counted(asum(stack(list(r.transduce(list(inputs))))))
+    alone = counted(asum(stack(list(r.transduce(list(inputs[:, 0]))))))
+    assert batched == alone
+
+
+@pytest.mark.parametrize("learnt", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_states_of_ones_own(learnt, dtype):
+    """A state of another dtype, or one that is learnt, goes on alike."""
+
+    class Own(Transducer):
+        def __init__(self):
+            self.gate = Layer([N, H, "diag"], H, f=sigmoid, rng=0)
+            self.write = Layer([N, H], H, rng=1)
+            state = np.linspace(-1, 1, H).astype(dtype)
+            self.h0 = parameter(state) if learnt else constant(state)
+
+        def start(self):
+            self.h = self.h0
+
+        @cell
+        def step(self, x):
+            f = self.gate(x, self.h, self.h)
+            self.h = f * self.h + (1 - f) * self.write(x, self.h)
+            return self.h
+
+    r = Own()
+    inputs = np.random.default_rng(1).normal(size=(5, 2, N))
+    found = gradients(asum(stack(list(r.transduce(list(inputs)))) ** 2))
+    assert (r.h0 in found) == learnt
+
+
+def test_a_step_that_sees_the_axis_of_examples_is_apart():
+    """What sums over examples is not the same without them."""
+
+    class Own(Transducer):
+        def __init__(self):
+            self.layer = Layer([N, H], H, rng=0)
+            self.h0 = constant(np.ones(H))
+
+        def start(self):
+            self.h = self.h0
+
+        @cell
+        def step(self, x):
+            self.h = self.layer(x, self.h / asum(exp(self.h)))
+            return self.h
+
+    r = Own()
+    inputs = np.random.default_rng(1).normal(size=(5, 2, N))
+    gradients(asum(stack(list(r.transduce(list(inputs)))) ** 2))
+
+
+def test_several_batches_and_single_ones():
+    """Arrays of several numbers of examples, and none, in one loss."""
+    r = LSTM(N, H, rng=0)
+    rng = np.random.default_rng(1)
+    shapes = [(3, 2), (4, 2), (3, 5), (6,), (4,)]
+    inputs = [rng.normal(size=(*shape, N)) for shape in shapes]
+    gradients(sum(asum(h) for x in inputs for h in r.transduce(list(x))))
+
+
+# --- values of composite nodes --------------------------------------------------------
+
+
+def test_slots_of_kept_nodes_are_not_computed_again(monkeypatch):
+    """Symbol by symbol, the state is taken from the values, not computed anew."""
+    from penne.composite import Composite
+
+    r = LSTM(-V, H, rng=0)
+    values = {}
+    with fast.enable():
+        compute_values(r.step(1), values)
+        monkeypatch.setattr(Composite, "forward", None)
+        for symbol in (2, 3, 1):
+            compute_values(r.step(symbol), values)
+
+
+# --- sums -----------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-V, V - 1), max_size=9), st.sampled_from(["f", "d"]))
+def test_sums_of_rows(symbols, dtype):
+    """Rows of the same symbol add up; symbols may count from the end."""
+    pytest.importorskip("numba")
+    distinct, which = sums.numbered(symbols, V)
+    positive = np.array(symbols, int) % V
+    assert np.array_equal(distinct, np.unique(positive))
+    assert np.array_equal(distinct[which], positive)
+    rows = np.arange(len(symbols) * 6, dtype=dtype).reshape(-1, 6)
+    found = np.zeros((len(distinct), 2), dtype)
+    sums.adding(np.dtype(dtype).name)(found, rows, which, 3)
+    expected = np.zeros((V, 2))
+    np.add.at(expected, positive, rows[:, 3:5])
+    assert np.array_equal(found, expected[distinct])
