@@ -262,6 +262,7 @@ def test_slots_of_kept_nodes_are_not_computed_again(monkeypatch):
     from penne.composite import Composite
 
     r = LSTM(-V, H, rng=0)
+    r.start()
     values = {}
     with fast.enable():
         compute_values(r.step(1), values)
