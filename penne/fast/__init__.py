@@ -141,6 +141,7 @@ def _recipe(
     outline: Outline, wanted: Nodes, keep: bool, gradients: bool
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
+    _counts["evaluations"] += 1
     if is_small(outline.nodes, gradients):
         return None
     key = outline.key(), keep, gradients, LEAST_NODES, MOST_KINDS
@@ -160,7 +161,6 @@ def _recipe(
 def is_small(nodes: Nodes, gradients: bool = False) -> bool:
     """Whether a graph has little to do, seen at a glance.  To find gradients is the
     most part of them: there a composite node counts as what it is made of."""
-    _counts["evaluations"] += 1
     if len(nodes) >= 8 * LEAST_NODES:
         return False
     ops = [x.op for x in nodes if x.op is not None]
@@ -189,7 +189,15 @@ def explain(loss: Expression) -> Explanation:
     >>> explain(constant(1.0) + 1)
     1 node of 1 kind, 1 of them alone: too few to batch, computed op by op
     """
-    return explained(loss, few)
+    return explained(loss, _too_few)
+
+
+def _too_few(graph: Collected) -> str:
+    """Why a graph is not batched, if it is not."""
+    if not few(graph):
+        return ""
+    until = "" if is_small(graph.order, True) else f" until it has come {AGAIN} times"
+    return f"too few to batch, computed op by op{until}"
 
 
 def enable() -> Setting[Any]:

@@ -29,15 +29,15 @@ class Explanation(str):
         return str(self)
 
 
-def explained(loss: Expression, few: Callable[[Collected], bool]) -> Explanation:
-    """How a loss and its gradients are computed; ``few``: whether a graph is not worth
+def explained(loss: Expression, few: Callable[[Collected], str]) -> Explanation:
+    """How a loss and its gradients are computed; ``few``: why a graph is not worth
     batching."""
     began = perf_counter()
     outline = Outline([loss])
     graph = Collected(outline.ordered(), {}, [loss])
     collected = perf_counter()
-    if few(graph):
-        return Explanation(f"{_summary(graph)}: too few to batch, computed op by op")
+    if why := few(graph):
+        return Explanation(f"{_summary(graph)}: {why}")
     try:
         recipe = Recipe(Plan(graph, outline.place, [loss], False, True), outline.nodes)
     except Irregular as error:
