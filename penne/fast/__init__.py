@@ -194,6 +194,8 @@ def explain(loss: Expression) -> Explanation:
 
 def _too_few(graph: Collected) -> str:
     """Why a graph is not batched, if it is not."""
+    if recomputes(graph):
+        return "segments are computed again, so computed op by op, batched within"
     if not few(graph):
         return ""
     until = "" if is_small(graph.order, True) else f" until it has come {AGAIN} times"
