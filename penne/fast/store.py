@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 1  # of the files
+FORMAT = 2  # of the files
 MOST_FILES = 512
 STRICT = frozenset({"contract"})
 _DIGEST = sha256().digest_size
@@ -70,6 +70,7 @@ def function(text: str, name: str, signature: str) -> Callable[..., Any]:
     if numba.config.DISABLE_JIT:
         return np.errstate(all="ignore")(made)
     kernel = numba.njit(error_model="numpy", fastmath=set(STRICT), nogil=True)(made)
+    _apart(kernel)
     kernel._cache = _Disk((text, name, signature), kernel._cache)
     kernel.compile(f"void({signature})")
     kernel.disable_compile()
@@ -92,10 +93,26 @@ def _module(text: str) -> dict[str, Any]:
     common.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # half the time
     strict = numba.njit(fastmath=set(STRICT), forceinline=True, **common)
     loose = numba.njit(fastmath={*STRICT, "reassoc"}, forceinline=True, **common)
-    njit = numba.njit(fastmath=set(STRICT), **common)
+
+    def njit(f: Callable[..., Any]) -> Any:
+        return _apart(numba.njit(fastmath=set(STRICT), **common)(f))
+
     scope = dict(__name__=__name__, np=np, njit=njit, inlined=strict, reordered=loose)
     exec(compile(text, f"<kernel {_hash(text)[:12]}>", "exec"), scope)
     return scope
+
+
+def _apart(compiled: Any) -> Any:
+    """A function of numba's, compiled knowing that its arrays do not overlap: LLVM
+    else compares them all when it runs, or, of many arrays, gives up its vectors."""
+
+    def flagged(flags: Any) -> Any:
+        if hasattr(flags, "noalias"):
+            flags.noalias = True
+        return flags
+
+    compiled._compiler._customize_flags = flagged
+    return compiled
 
 
 def _library(name: str) -> Any:
