@@ -32,11 +32,11 @@ def trace_values(x: Expression, file: TextIO | None = None) -> None:
     by default.
 
     >>> from penne import constant, log
-    >>> trace_values(log(constant([1.0, 2.0])) * 3)
+    >>> trace_values(log(constant([1.0, 2.0])) * constant([3.0, 4.0]))
     %0  constant  (2,) float64  min 1 mean 1.5 max 2
-    %1  constant  () float64  3
+    %1  constant  (2,) float64  min 3 mean 3.5 max 4
     %2  log(%0)  (2,) float64  min 0 mean 0.3466 max 0.6931
-    %3  multiply(%2, %1)  (2,) float64  min 0 mean 1.04 max 2.079
+    %3  multiply(%2, %1)  (2,) float64  min 0 mean 1.386 max 2.773
     """
     values = compute_values(x)
     order = [y for y in topological([x]) if not isinstance(y.type, Slots)]
