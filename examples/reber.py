@@ -1,0 +1,84 @@
+"""Learn a grammar from its strings, then write in it: python examples/reber.py
+
+An Elman network of 10 reads 10,000 strings of Reber's grammar, drawn from 1,000, and
+learns which symbols may come next.  By the recipe of Herta's tutorial: strings of more
+than 10 symbols, one in an update, gradient descent at 0.2.  By one's own: strings of
+any length, two in an update, Adam from 0.02 down to 0.  "Foretold" are strings of 1,000
+new ones where each legal symbol is above each illegal one at every step; "inside" are
+those of 1,000 samples that are strings of the grammar, whole.
+
+    recipe, seed   foretold, inside after 3,000   after 10,000
+    tutorial, 0       0.973,  0.514                 1.000, 0.926
+    tutorial, 1       1.000,  0.620                 1.000, 0.890
+    tutorial, 2       1.000,  0.681                 1.000, 0.927
+    own, 0            1.000,  0.987                 1.000, 0.994
+    own, 1            1.000,  0.989                 1.000, 1.000
+    own, 2            1.000,  0.990                 1.000, 0.999
+
+Of seeds 0 to 9 by the tutorial's recipe, all but seed 0 foretell 1.000 after 3,000.
+"""
+
+import numpy as np
+from program import figure, options
+from reber_strings import foretold, in_grammar, lesson, loss, word, written
+
+from penne import SGD, Adam, Layer, Map, Simple
+from penne.initializers import spectral
+from penne.optimize.schedules import Linear
+
+STRINGS = 1000  # to learn from, again and again
+
+
+RECIPES = {  # strings longer than, in one update, trainer
+    "tutorial": lambda count: (10, 1, SGD(0.2)),
+    "own": lambda count: (0, 2, Adam(Linear(0.02, count // 2))),
+}
+WHAT = "share of strings foretold", "share of samples in the grammar"
+
+
+def train(recipe, seed, count):
+    """At ten marks: strings seen, share foretold, share of those written that is
+    in the grammar."""
+    rng = np.random.default_rng(seed)
+    model = Simple(-7, 10, learned_start=True, init=spectral, rng=rng)
+    model >>= Map(Layer(10, 7, f=None, init=spectral, rng=rng))
+    fresh = [lesson(word(rng, longer_than=10)) for _ in range(STRINGS)]
+    least, size, trainer = RECIPES[recipe](count)
+    strings = [lesson(word(rng, least)) for _ in range(STRINGS)]
+    losses = [loss(model, strings[k : k + size]) for k in range(0, STRINGS, size)]
+    marks = {count // size * k // 10 for k in range(1, 11)}
+    for update in range(1, count // size + 1):
+        trainer.receive(losses[rng.integers(len(losses))])
+        if update in marks:
+            inside = np.mean([in_grammar(w) for w in written(model, 1000, rng)])
+            yield update * size, foretold(model, fresh).mean(), inside
+
+
+def draw(curves):
+    with figure("reber.png", 2) as panels:
+        for k, panel in enumerate(panels):
+            for (recipe, seed), curve in curves.items():
+                color = f"C{[*RECIPES].index(recipe)}"
+                label = None if seed else recipe
+                x, y = np.array(curve)[:, [0, k + 1]].T
+                panel.plot(x, y, ".-", color=color, alpha=0.7, label=label)
+            panel.set(xlabel="strings learnt from", ylabel=WHAT[k], ylim=(0, 1.03))
+        panel.legend(frameon=False)
+
+
+def main():
+    args = options(__doc__, dict(seeds=10), strings=10_000, seeds=3)
+    curves = {}
+    for recipe in RECIPES:
+        for seed in range(args.seeds):
+            curves[recipe, seed] = [*train(recipe, seed, args.strings)]
+            print(f"{recipe}, seed {seed}")
+            for row in curves[recipe, seed]:
+                print(
+                    "{:8} strings: {:.3f} foretold, {:.3f} in the grammar".format(*row)
+                )
+    draw(curves)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The examples on Reber's grammar: its facts, and what the programs print."""
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penne import *
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(EXAMPLES)
+    import reber_strings as R
+
+COUNTS = [2, 3, 4, 7, 11, 16, 24, 36, 53, 78]  # strings of 5, 6, ... symbols
+
+
+def successors(states):
+    return [n for s in states for n in R.MOVES[s].values()]
+
+
+def test_counts():
+    """As many strings of each length as the grammar has, and a quarter of those drawn
+    are of the shortest length."""
+    states, found = [0], []
+    for length in range(2, 15):
+        states = successors(states)
+        if length >= 5:
+            found.append(states.count(6))
+    assert found == COUNTS
+    rng = np.random.default_rng(0)
+    drawn = [R.word(rng, 0) for _ in range(2000)]
+    assert all(R.in_grammar(w) for w in drawn)
+    shares = [np.mean([len(w) == n for w in drawn]) for n in (5, 6, 7)]
+    np.testing.assert_allclose(shares, [0.25, 0.1875, 0.125], atol=0.04)
+    assert min(len(R.word(rng, 10)) for _ in range(100)) == 11
+
+
+def test_membership_by_brute_force():
+    """Of all strings of up to six symbols, five are in the grammar."""
+    texts = map(
+        "".join,
+        itertools.chain(*(itertools.product(R.SYMBOLS, repeat=n) for n in range(7))),
+    )
+    found = sorted(filter(R.in_grammar, texts))
+    assert found == ["BPTVVE", "BPVPSE", "BPVVE", "BTSXSE", "BTXSE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("BTXSE", True),
+        ("BTSSXXTVVE", True),
+        ("BTXXTTVPSE", True),
+        ("BTXS", False),
+        ("BTXSEE", False),
+        ("", False),
+        ("B", False),
+        ("TXSE", False),
+    ],
+)
+def test_membership(text, inside):
+    """Whole strings alone: no beginnings, nothing after the end, no end alone."""
+    assert R.in_grammar(text) is inside
+    assert R.in_embedded_grammar(f"BT{text}TE") is inside
+    assert R.in_embedded_grammar(f"BP{text}PE") is inside
+    assert not R.in_embedded_grammar(f"BT{text}PE")
+    assert not R.in_embedded_grammar(f"BT{text}T")
+
+
+def test_lessons():
+    """What may come next is what the grammar has, at every step."""
+    w, allowed = R.lesson("BTXSE")
+    assert (w, [*map(sorted, allowed)]) == (
+        "BTXS",
+        [["P", "T"], ["S", "X"], ["S", "X"], ["E"]],
+    )
+    w, allowed = R.embedded_lesson("BTXSE", "P")
+    assert w == "BPBTXSEP"
+    assert ["".join(sorted(a)) for a in allowed] == [
+        "PT",
+        "B",
+        "PT",
+        "SX",
+        "SX",
+        "E",
+        "P",
+        "E",
+    ]
+
+
+class Knowing(Transducer):
+    """Says of each symbol what the grammar says, as logits."""
+
+    def __init__(self, error=0.0):
+        self.error = error
+        self.next = np.array([[s in m for s in R.SYMBOLS] for m in R.MOVES])
+        self.to = np.array([[m.get(s, 6) for s in R.SYMBOLS] for m in R.MOVES])
+
+    def start(self):
+        self.at = None
+
+    def step(self, symbols):
+        symbols = np.asarray(symbols)
+        at = (
+            np.zeros(symbols.shape, int)
+            if self.at is None
+            else self.to[self.at, symbols]
+        )
+        self.at = at
+        return constant(np.where(self.next[at], 30.0, -30.0 + self.error))
+
+
+def test_measures():
+    """Who knows the grammar foretells all, at no cost, and writes it with its
+    probabilities; who holds one illegal symbol likelier foretells nothing."""
+    rng = np.random.default_rng(1)
+    lessons = [R.lesson(R.word(rng, 0)) for _ in range(50)]
+    assert R.foretold(Knowing(), lessons).all()
+    assert compute_value(R.loss(Knowing(), lessons)) < 1e-9
+    assert not R.foretold(Knowing(60.5), lessons).any()
+    texts = R.written(Knowing(), 4000, rng)
+    assert all(R.in_grammar(w) for w in texts)
+    for w in ("BTXSE", "BPVVE"):
+        assert texts.count(w) / 4000 == pytest.approx(1 / 8, abs=0.02)
+
+
+def test_padding():
+    """The cost and the measure of a batch are those of its strings one by one."""
+    rng = np.random.default_rng(2)
+    lessons = [R.lesson(R.word(rng, 0)) for _ in range(7)]
+    model = Simple(-7, 4, rng=3) >> Map(Layer(4, 7, f=None, rng=4))
+    together = compute_value(R.loss(model, lessons))
+    steps = [len(w) for w, _ in lessons]
+    each = [compute_value(R.loss(model, [one])) for one in lessons]
+    assert together == pytest.approx(np.average(each, weights=steps), rel=1e-5)
+    alone = [R.foretold(model, [one])[0] for one in lessons]
+    assert list(R.foretold(model, lessons)) == alone
+
+
+def run(where, script, *options):
+    """The finished process, started in the directory ``where``."""
+    command = [sys.executable, "-W", "error", EXAMPLES / script, *options]
+    return subprocess.run(
+        command, cwd=where, capture_output=True, text=True, timeout=200, check=True
+    )
+
+
+def test_reber(tmp_path):
+    """It prints a learning curve for each recipe and seed, and draws them."""
+    done = run(tmp_path, "reber.py", "--strings=200", "--seeds=1")
+    assert not done.stderr
+    assert re.findall(r"^(\w+), seed (\d)$", done.stdout, re.M) == [
+        ("tutorial", "0"),
+        ("own", "0"),
+    ]
+    rows = re.findall(r"(\d+) strings: (\d\.\d+) foretold, (\d\.\d+) in", done.stdout)
+    assert [int(row[0]) for row in rows] == [*range(20, 201, 20)] * 2
+    assert float(rows[-1][1]) > 0.02  # the recipe of one's own has begun to learn
+    assert (tmp_path / "reber.png").read_bytes().startswith(b"\x89PNG")
