@@ -20,7 +20,8 @@ Of seeds 0 to 9 by the tutorial's recipe, all but seed 0 foretell 1.000 after 3,
 
 import numpy as np
 from program import figure, options
-from reber_strings import foretold, in_grammar, lesson, loss, word, written
+from reber_models import foretold, loss, written
+from reber_strings import in_grammar, lesson, word
 
 from penne import SGD, Adam, Layer, Map, Simple
 from penne.initializers import spectral

@@ -14,6 +14,8 @@ from penne import *
 EXAMPLES = Path(__file__).parents[1] / "examples"
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(EXAMPLES)
+    import embedded_reber
+    import reber_models as M
     import reber_strings as R
 
 COUNTS = [2, 3, 4, 7, 11, 16, 24, 36, 53, 78]  # strings of 5, 6, ... symbols
@@ -120,10 +122,10 @@ def test_measures():
     probabilities; who holds one illegal symbol likelier foretells nothing."""
     rng = np.random.default_rng(1)
     lessons = [R.lesson(R.word(rng, 0)) for _ in range(50)]
-    assert R.foretold(Knowing(), lessons).all()
-    assert compute_value(R.loss(Knowing(), lessons)) < 1e-9
-    assert not R.foretold(Knowing(60.5), lessons).any()
-    texts = R.written(Knowing(), 4000, rng)
+    assert M.foretold(Knowing(), lessons).all()
+    assert compute_value(M.loss(Knowing(), lessons)) < 1e-9
+    assert not M.foretold(Knowing(60.5), lessons).any()
+    texts = M.written(Knowing(), 4000, rng)
     assert all(R.in_grammar(w) for w in texts)
     for w in ("BTXSE", "BPVVE"):
         assert texts.count(w) / 4000 == pytest.approx(1 / 8, abs=0.02)
@@ -134,12 +136,12 @@ def test_padding():
     rng = np.random.default_rng(2)
     lessons = [R.lesson(R.word(rng, 0)) for _ in range(7)]
     model = Simple(-7, 4, rng=3) >> Map(Layer(4, 7, f=None, rng=4))
-    together = compute_value(R.loss(model, lessons))
+    together = compute_value(M.loss(model, lessons))
     steps = [len(w) for w, _ in lessons]
-    each = [compute_value(R.loss(model, [one])) for one in lessons]
+    each = [compute_value(M.loss(model, [one])) for one in lessons]
     assert together == pytest.approx(np.average(each, weights=steps), rel=1e-5)
-    alone = [R.foretold(model, [one])[0] for one in lessons]
-    assert list(R.foretold(model, lessons)) == alone
+    alone = [M.foretold(model, [one])[0] for one in lessons]
+    assert list(M.foretold(model, lessons)) == alone
 
 
 def run(where, script, *options):
@@ -162,3 +164,40 @@ def test_reber(tmp_path):
     assert [int(row[0]) for row in rows] == [*range(20, 201, 20)] * 2
     assert float(rows[-1][1]) > 0.02  # the recipe of one's own has begun to learn
     assert (tmp_path / "reber.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_embedded_reber(tmp_path):
+    """It prints a row for each cell and what the tutorial's recipe does, and draws."""
+    done = run(tmp_path, "embedded_reber.py", "--updates=2", "--elman=2", "--batches=2")
+    assert not done.stderr
+    for cell in ("tanh", "GRU", "LSTM", "LSTM, f = 1"):
+        assert re.search(rf"^{cell} +(0/1 by +- *){{3}}$", done.stdout, re.M), (
+            done.stdout
+        )
+    assert re.search(r"^tutorial: 0\.\d+ remembered$", done.stdout, re.M)
+    assert (tmp_path / "embedded_reber.png").read_bytes().startswith(b"\x89PNG")
+
+
+class Recalling(Transducer):
+    """Says T or P, whichever it read in the second place; or the other."""
+
+    def __init__(self, sign):
+        self.sign = sign
+
+    def start(self):
+        self.read_before = []
+
+    def step(self, symbols):
+        self.read_before = [*self.read_before, np.asarray(symbols)]
+        second = self.read_before[min(1, len(self.read_before) - 1)]
+        one_hot = np.eye(7)[second]
+        return constant(self.sign * one_hot)
+
+
+def test_remembered():
+    """Who recalls the second symbol remembers all; who says the other, nothing."""
+    rng = np.random.default_rng(0)
+    lessons = [embedded_reber.lesson(rng, 4) for _ in range(40)]
+    assert M.remembered(Recalling(1), lessons) == 1
+    assert M.remembered(Recalling(-1), lessons) == 0
+    assert all(w[1] == w[-1] for w, _ in lessons)
