@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from .. import ops
 from ..graph import Expression, Parameter
+from ..operators import OPS
 from .tables import TABLE, Row
 from .tables.rows import Argument, fill
 
@@ -47,6 +48,7 @@ class _Node(NamedTuple):
 def usable(smooth: bool) -> list[Row]:
     """The rows that graphs are made of."""
     rows = [row for row in TABLE.values() if "f" in row.kinds]
+    rows.remove(TABLE[OPS["slope"]])  # differences, which its row compares to eighths
     return [row for row in rows if row.smooth] if smooth else rows
 
 
