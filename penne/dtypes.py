@@ -94,6 +94,11 @@ def common_dtype(
     return dtype, False
 
 
+def typed(params: dict[str, Any]) -> tuple[Any, ...]:
+    """Static params as part of a key: 1 and True are not the same, though equal."""
+    return (*params.items(), *map(type, params.values()))
+
+
 def call_keys(kinds: Sequence[Any]) -> Sequence[Any]:
     """What arguments (types, or numbers written in Python) are remembered by; of many,
     runs of one type by their length."""

@@ -29,6 +29,7 @@ from .dtypes import (
     floating_dtype,
     promoted_dtype,
     strays,
+    typed,
 )
 from .leading import prepared
 from .operators import OPS, Operators, enter
@@ -288,7 +289,7 @@ class Op:
         """The expression of this op on ``args``: expressions, arrays or numbers."""
         try:
             if params:
-                made = _built[(self, *map(_type, args), *params.items())]
+                made = _built[(self, *map(_type, args), *typed(params))]
             elif len(args) == 2:
                 x, y = args
                 made = _built[self, x.type, y.type]
@@ -305,14 +306,14 @@ class Op:
         arrays, params = self._bind(args, given)
         mixed = [a if type(a) in _NUMBERS else constant(a) for a in arrays]
         keys = call_keys([getattr(x, "type", x) for x in mixed])
-        key = (self, *keys, *params.items())
+        key = (self, *keys, *typed(params))
         found = _plans.get(key)
         if found is None:
             found = _plans[key] = self._plan(mixed, params)
         casts, *made = found
         if casts is None and len(mixed) == len(args) and all(map(is_, mixed, args)):
             with suppress(TypeError):  # a parameter given as a list cannot be a key
-                _built[(self, *map(_type, mixed), *given.items())] = made
+                _built[(self, *map(_type, mixed), *typed(given))] = made
         operands = mixed if casts is None else map(_cast, mixed, casts)
         return Expression(self, tuple(operands), *made)
 

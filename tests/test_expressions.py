@@ -375,3 +375,12 @@ def test_long_calls_are_remembered_shortly():
     y = stack([constant(np.ones(2)), *xs])
     assert compute_value(y).shape == (501, 2)
     assert all(len(key) < 100 for key in caches()["calls to wrap or cast"])
+
+
+def test_equal_params_are_not_the_same():
+    """A wrong param that equals a right one is wrong after it as well."""
+    x = parameter(np.ones((2, 3)))
+    penne.asum(x, axis=1)
+    for wrong in (True, 1.0):
+        with pytest.raises(TypeError, match="axis must be an int"):
+            penne.asum(x, axis=wrong)

@@ -316,7 +316,7 @@ def run(seed, count, **more):
 def test_programs():
     """Whatever is built, changed, saved, copied and broken, penne and the naive twin
     agree after every step."""
-    for seed, count in rounds(few=20, many=10_000):
+    for seed, count in rounds(few=12, many=10_000):
         run(seed, count)
 
 
