@@ -218,3 +218,16 @@ def test_single_columns():
     joined = [concatenate([s, s / 3], axis=-1) for s in sums]
     sliced = [exp(x * x[..., 1:2] - x[..., :1]) for x in xs]
     assert_same(sum(map(asum, [*joined, *sliced])), "float64")
+
+
+def test_another_length_has_kernels_at_once(monkeypatch):
+    """A program whose kernels are in memory does not wait until they pay."""
+    r = LSTM(N, H, rng=0)
+    inputs = np.random.default_rng(0).normal(size=(13, 2, N))
+    with fast.enable():
+        compute_gradients(asum(r.transduce(inputs[:10])))
+        monkeypatch.delenv("PENNE_FAST")
+        compute_gradients(asum(r.transduce(inputs)))
+    programs = list(recipe._programs.values())
+    assert len(programs) == 2
+    assert all(p.kernels for p in programs)

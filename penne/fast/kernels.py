@@ -743,9 +743,14 @@ def _bulk_source(chain: Chain) -> tuple[str, str, str]:
     return bulk_text(chain), "kernel", ", ".join(types)
 
 
+def is_loaded(kernel: Chain | Loop) -> bool:
+    """Whether the machine code of a kernel is in memory."""
+    return kernel in _kernels
+
+
 def is_stored(kernel: Chain | Loop) -> bool:
     """Whether the machine code of a kernel is in memory or on disk."""
-    if kernel in _kernels:
+    if is_loaded(kernel):
         return True
     if isinstance(kernel, Loop):
         return stored(*_loop_source(kernel))

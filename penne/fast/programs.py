@@ -98,7 +98,8 @@ class Program:
         self.kept = {*self.outputs, *self.gradients}
         self._arrange()
         self._collect_indices()
-        if os.environ.get("PENNE_FAST") == "compiled" and store.available():
+        at_once = os.environ.get("PENNE_FAST") == "compiled" or self._costs_nothing()
+        if at_once and store.available():
             self.compile()
 
     def _differentiate(self, leaves: dict[int, Instruction]) -> None:
@@ -184,6 +185,10 @@ class Program:
                 self.indices.update(found)
                 if x in self.recursion:
                     self.cut.update(found)
+
+    def _costs_nothing(self) -> bool:
+        """Whether all kernels are there, as those of another length are."""
+        return bool(self.described) and all(map(kernels.is_loaded, self.described))
 
     def compile(self) -> None:
         """Compile all kernels, or load them."""
