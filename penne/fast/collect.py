@@ -130,7 +130,10 @@ class Collected:
             for x in self.order:
                 groups[x.op].append(x)
         self.leaves = groups.pop(None, [])
-        self.projections = groups.pop(PROJECT, [])
+        self.projections: list[Expression] = []
+        for p in groups.pop(PROJECT, []):
+            of_known = p.args[0] in self.known
+            (self.leaves if of_known else self.projections).append(p)
         return groups
 
     def number(self, kinds: list[Kind]) -> None:
@@ -142,12 +145,8 @@ class Collected:
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
         for p in self.projections:
             node, slot = p.args[0], p.params["slot"]
-            code = where.get(node)
-            if code is None:
-                self.leaves.append(p)  # of a node whose value is known
-            else:
-                slot = self.slots[node][slot] if node in self.slots else slot
-                where[p] = code + (slot + 1 << ROW)
+            slot = self.slots[node][slot] if node in self.slots else slot
+            where[p] = where[node] + (slot + 1 << ROW)
 
 
 def source_of(code: int) -> Source:
