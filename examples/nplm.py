@@ -9,20 +9,14 @@ connections: each of the n - 1 words before is a vector that is learnt with the 
 It learns from the first nine tenths of a book and is judged by perplexity on the last.
 """
 
-import argparse
 import os
-import re
-from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products gain from no more
 
 import numpy as np
+from words import prepared
 
 from penne import *
-
-FORMAT = argparse.ArgumentDefaultsHelpFormatter
-BOOK = Path(__file__).parent / "data" / "comedies.txt"
-TOKENS = re.compile(r"[a-z]+(?:['’-][a-z]+)*|[^\sa-z]")  # words, and marks one by one
 
 
 class Model(Module):
@@ -41,15 +35,11 @@ class Model(Module):
         return -mean(take_along_axis(logp, grams[:, -1:], axis=-1))
 
 
-def prepare(args):
+def prepare(args, train, held_out):
     """The vocabulary's size, and n-grams as rows of numbers to learn from and to be
     judged on."""
-    data = lm.read_data(args.file, lambda line: TOKENS.findall(line.lower()))
-    cut = len(data) * 9 // 10
-    if not cut:
-        raise ValueError(f"{args.file} has too few lines to learn from: {len(data)}")
-    numberizer = lm.Numberizer(lm.make_vocab(data[:cut], args.words))
-    parts = [lm.ngrams(part, args.n) for part in (data[:cut], data[cut:])]
+    numberizer = lm.Numberizer(lm.make_vocab(train, args.words))
+    parts = [lm.ngrams(part, args.n) for part in (train, held_out)]
     train, held_out = (
         np.array([[numberizer.numberize(word) for word in gram] for gram in part])
         for part in parts
@@ -66,9 +56,7 @@ def perplexity(model, grams):
 
 
 def main():
-    parser = argparse.ArgumentParser(formatter_class=FORMAT)
-    parser.add_argument("file", nargs="?", default=BOOK, help="a UTF-8 text")
-    for name, default, said in [
+    numbers = [
         ("n", 4, "words at a time, what is foretold included"),
         ("words", 3000, "how many words to tell apart"),
         ("features", 30, "size of a word's vector"),
@@ -76,13 +64,8 @@ def main():
         ("batch", 100, "n-grams in one update"),
         ("epochs", 2, "how often to go through the book"),
         ("seed", 0, "of the first weights and of the order"),
-    ]:
-        parser.add_argument(f"--{name}", type=int, default=default, help=said)
-    args = parser.parse_args()
-    try:
-        size, train, held_out = prepare(args)
-    except (OSError, ValueError) as error:
-        parser.exit(2, f"nplm: {error}\n")
+    ]
+    args, (size, train, held_out) = prepared(prepare, numbers)
     rng = np.random.default_rng(args.seed)
     model = Model(size, args.n, args.features, args.hidden, rng)
     trainer = Adagrad(learning_rate=0.1)

@@ -5,21 +5,15 @@ one output, one loss.  ``rnnlm2.py`` does the same layer by layer, with the same
 It learns from the first nine tenths of a book and is judged by perplexity on the last.
 """
 
-import argparse
 import os
-import re
 from itertools import pairwise
-from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products gain from no more
 
 import numpy as np
+from words import prepared
 
 from penne import *
-
-FORMAT = argparse.ArgumentDefaultsHelpFormatter
-BOOK = Path(__file__).parent / "data" / "comedies.txt"
-TOKENS = re.compile(r"[a-z]+(?:['’-][a-z]+)*|[^\sa-z]")  # words, and marks one by one
 
 
 class Model(Module):
@@ -48,16 +42,15 @@ def count(lines):
     return sum(map(len, lines)) - len(lines)
 
 
-def prepare(args):
+def prepare(args, train, held_out):
     """The vocabulary's size, and lines as numbers to learn from and to be judged on."""
-    data = lm.read_data(args.file, lambda line: TOKENS.findall(line.lower()))
-    cut = len(data) * 9 // 10
-    if not cut:
-        raise ValueError(f"{args.file} has too few lines to learn from: {len(data)}")
-    vocabulary = lm.make_vocab(data[:cut], args.words)
-    numbers = [vocabulary.numberize(["<s>", *line]).tolist() for line in data]
-    print(f"{count(numbers[:cut]):,} words to learn from, {len(vocabulary):,} kinds")
-    return len(vocabulary), numbers[:cut], numbers[cut:]
+    vocabulary = lm.make_vocab(train, args.words)
+    train, held_out = (
+        [vocabulary.numberize(["<s>", *line]).tolist() for line in part]
+        for part in (train, held_out)
+    )
+    print(f"{count(train):,} words to learn from, {len(vocabulary):,} kinds")
+    return len(vocabulary), train, held_out
 
 
 def perplexity(model, lines):
@@ -67,25 +60,19 @@ def perplexity(model, lines):
     return np.exp(nats / count(lines))
 
 
-def main():
-    parser = argparse.ArgumentParser(formatter_class=FORMAT)
-    parser.add_argument("file", nargs="?", default=BOOK, help="a UTF-8 text")
-    for name, default, said in [
+def main(kind):
+    """Train a model of this kind, and judge it."""
+    numbers = [
         ("words", 3000, "how many words to tell apart"),
         ("hidden", 100, "size of a layer's state"),
         ("depth", 2, "layers"),
         ("batch", 32, "lines in one update"),
         ("epochs", 1, "how often to go through the book"),
         ("seed", 0, "of the first weights and of the order"),
-    ]:
-        parser.add_argument(f"--{name}", type=int, default=default, help=said)
-    args = parser.parse_args()
-    try:
-        size, train, held_out = prepare(args)
-    except (OSError, ValueError) as error:
-        parser.exit(2, f"rnnlm1: {error}\n")
+    ]
+    args, (size, train, held_out) = prepared(prepare, numbers)
     rng = np.random.default_rng(args.seed)
-    model = Model(size, args.hidden, args.depth, rng)
+    model = kind(size, args.hidden, args.depth, rng)
     trainer = Adam(learning_rate=5e-3, clip_gradients=1.0)
     for epoch in range(1, args.epochs + 1):
         rng.shuffle(train)
@@ -96,4 +83,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(Model)

@@ -2,18 +2,16 @@
 text; and that the two ways to write a recurrent one are one model."""
 
 import re
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import EXAMPLES, imported
 from numpy.testing import assert_allclose
 
 from penne import SGD, compute_gradients, default_dtype
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = ["nplm", "rnnlm1", "rnnlm2"]
 LAST = re.compile(r"held out: (\d+\.\d) perplexity")
 TINY = ["--words=30", "--hidden=8", "--batch=4", "--epochs=2"]
@@ -90,15 +88,15 @@ def test_recurrent_models_are_one():
     """From one seed the two have equal losses and gradients, and stay so through
     training: word by word in a stack, and layer by layer."""
     losses, slopes = [], []
-    for name in ("rnnlm1", "rnnlm2"):
-        example = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    with imported("rnnlm1", "rnnlm2", "words") as (one, two, _):
+        kinds, loss = (one.Model, two.Model), one.mean_loss
+    for kind in kinds:
         with default_dtype("float64"):
-            model = example["Model"](6, 4, 3, np.random.default_rng(1))
+            model = kind(6, 4, 3, np.random.default_rng(1))
         trainer = SGD(0.5)
-        loss = example["mean_loss"]
         slopes.append([*compute_gradients(loss(model, LINES)).values()])
         losses.append([trainer.receive(loss(model, LINES)) for _ in range(20)])
-        losses[-1].append(example["perplexity"](model, LINES))
+        losses[-1].append(one.perplexity(model, LINES))
     assert losses[0][-2] < losses[0][0] - 0.1
     assert_allclose(losses[0], losses[1], rtol=1e-12)
     shapes = [sorted((g.shape, round(abs(g).sum(), 9)) for g in gs) for gs in slopes]
@@ -107,9 +105,8 @@ def test_recurrent_models_are_one():
 
 def test_nplm_by_hand():
     """Its loss is that of equation 1 of the paper, in plain NumPy."""
-    example = runpy.run_path(str(EXAMPLES / "nplm.py"))
-    with default_dtype("float64"):
-        model = example["Model"](6, 3, 2, 4, np.random.default_rng(1))
+    with imported("nplm", "words") as (nplm, _), default_dtype("float64"):
+        model = nplm.Model(6, 3, 2, 4, np.random.default_rng(1))
     grams = np.array([[0, 1, 2], [5, 5, 0]])
     C, H, d, U, W, b = (
         model.features.weights[0].value,
@@ -123,4 +120,4 @@ def test_nplm_by_hand():
         x = np.concatenate([C[k] for k in context])
         scores = b + x @ W + np.tanh(d + x @ H) @ U
         nats -= scores[word] - np.log(np.exp(scores).sum())
-    assert_allclose(example["perplexity"](model, grams), np.exp(nats / 2), rtol=1e-12)
+    assert_allclose(nplm.perplexity(model, grams), np.exp(nats / 2), rtol=1e-12)
