@@ -1,18 +1,16 @@
 """``examples/acoustic.py`` and the speech that it learns from."""
 
 import hashlib
-import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import EXAMPLES, imported
 
 from penne import compute_value, default_dtype
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 TINY = ["--units=4", "--updates=1"]
 ROW = r"(.{15}) +(\d+) +([\d,]+) +(\d+\.\d\d) \(\S+\) +\d+"
 
@@ -20,11 +18,8 @@ ROW = r"(.{15}) +(\d+) +([\d,]+) +(\d+\.\d\d) \(\S+\) +\d+"
 @pytest.fixture(scope="module")
 def examples():
     """The example and its speech, as modules."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield [importlib.import_module(name) for name in ("acoustic", "speech")]
-    sys.path.remove(str(EXAMPLES))
-    for name in ("acoustic", "speech", "program"):
-        del sys.modules[name]
+    with imported("acoustic", "speech") as modules:
+        yield modules
 
 
 def test_example(tmp_path, examples):

@@ -6,6 +6,7 @@ import cells_by_hand as by_hand
 import numpy as np
 import pytest
 from documented import Documented
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +23,6 @@ CELLS = {
 }
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.__name__)
 sizes = st.integers(1, 4)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def randomize(module, rng):

@@ -2,27 +2,17 @@
 
 import numpy as np
 import pytest
+from fixtures import registries  # noqa: F401  # for every test here
 
 import penne
 from penne import Dropout, Layer, LayerNorm, asum, cell, parameter
 from penne.differentiate import Pending
 from penne.graph import OPS
-from penne.operators import NUMPY
 from penne.testing import WrongGradient, check_gradient
 
 outer, matvec = OPS["outer"], OPS["matvec"]
 X = [0.3, -0.7, 1.1]
 W = [[0.5, 1.5], [-1.0, 2.0]]
-
-
-@pytest.fixture(autouse=True)
-def _registries():
-    """What a test enters into the registries is taken out again."""
-    before = dict(OPS), dict(NUMPY)
-    yield
-    for registry, contents in zip((OPS, NUMPY), before):
-        registry.clear()
-        registry.update(contents)
 
 
 def planted(signature, rule):

@@ -4,19 +4,13 @@ import copy
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penne import *
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def twice(x):

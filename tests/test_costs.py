@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,13 +12,6 @@ from penne.recurrent.variants import SimplifiedGRU, SimplifiedLSTM
 
 seeds = st.integers(0, 10**6)
 lengths = st.lists(st.integers(0, 5), min_size=1, max_size=4).filter(any)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def padded(lengths, rng, n=3):

@@ -1,20 +1,18 @@
 """``examples/expressions.py``: a network in the form of each expression's tree."""
 
 import ast
-import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import EXAMPLES, imported
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import compute_value, default_dtype
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 TINY = ["--units=4", "--updates=3", "--judged=5"]
 ROW = r"(TreeLSTM|Reader) {3,}(\d+ +){11}([\d,]+) +\d+"
 
@@ -22,11 +20,8 @@ ROW = r"(TreeLSTM|Reader) {3,}(\d+ +){11}([\d,]+) +\d+"
 @pytest.fixture(scope="module")
 def examples():
     """The example and its expressions, as modules."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield [importlib.import_module(name) for name in ("expressions", "arithmetic")]
-    sys.path.remove(str(EXAMPLES))
-    for name in ("expressions", "arithmetic", "program"):
-        del sys.modules[name]
+    with imported("expressions", "arithmetic") as modules:
+        yield modules
 
 
 def test_example(tmp_path):

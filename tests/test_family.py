@@ -5,6 +5,7 @@ import copy
 import family_by_hand as by_hand
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,13 +54,6 @@ TABLE = {name: (kind, by_hand.lstm, o) for name, (kind, o) in LSTMS.items()} | O
 every_variant = pytest.mark.parametrize("name", TABLE)
 seeds = st.integers(0, 10**6)
 sizes = st.integers(1, 3)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def randomize(module, rng):

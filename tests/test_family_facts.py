@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,13 +24,6 @@ FAMILY = {
 }
 every_variant = pytest.mark.parametrize("name", FAMILY)
 NOISY = dict(gal_dropout=0.5, zoneout=0.5)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 # --- numbers on record ----------------------------------------------------------------

@@ -2,20 +2,18 @@
 
 import gzip
 import hashlib
-import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import EXAMPLES, imported
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import compute_value, default_dtype
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 TINY = ["--units=4", "--epochs=2", "--words=40", "--judged=12"]
 LAST = r"beam (\d): (\d+\.\d\d) % of phones, (\d+\.\d\d) % of words wrong"
 
@@ -23,11 +21,8 @@ LAST = r"beam (\d): (\d+\.\d\d) % of phones, (\d+\.\d\d) % of words wrong"
 @pytest.fixture(scope="module")
 def examples():
     """The example and its dictionary, as modules."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield [importlib.import_module(name) for name in ("g2p", "cmudict")]
-    sys.path.remove(str(EXAMPLES))
-    for name in ("g2p", "cmudict", "program"):
-        del sys.modules[name]
+    with imported("g2p", "cmudict") as modules:
+        yield modules
 
 
 def test_example(tmp_path):

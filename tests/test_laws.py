@@ -5,13 +5,13 @@ import re
 
 import numpy as np
 import pytest
+from fixtures import registries  # noqa: F401  # for every test here
 from hypothesis import strategies as st
 
 import penne
 from penne import *
 from penne import op
 from penne.graph import OPS, Op
-from penne.operators import NUMPY
 from penne.optimize.trainer import Trainer
 from penne.testing import check_op, check_trainer, check_transducer
 from penne.testing.laws import Broken
@@ -19,16 +19,6 @@ from penne.testing.op_laws import LAWS as OP_LAWS
 from penne.testing.registry import missing
 from penne.testing.trainer_laws import LAWS as TRAINER_LAWS
 from penne.testing.transducer_laws import LAWS as TRANSDUCER_LAWS
-
-
-@pytest.fixture(autouse=True)
-def _registries():
-    """What a test enters into the registries is taken out again."""
-    before = dict(OPS), dict(NUMPY)
-    yield
-    for registry, contents in zip((OPS, NUMPY), before):
-        registry.clear()
-        registry.update(contents)
 
 
 def broken_laws(check, *args, **options):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,13 +11,6 @@ from penne.layers import flat, insizes, lookup
 
 sizes = st.integers(1, 4)
 seeds = st.integers(0, 10**6)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def close(x, y):

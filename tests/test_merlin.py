@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 
 from penne import *
 from penne.recurrent import merlin
@@ -28,13 +29,6 @@ FEEDFORWARD = {
     "LINEAR": lambda z: z,
 }
 XS = np.random.default_rng(0).normal(0, 1, (5, 3))
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def test_every_name_is_tested():

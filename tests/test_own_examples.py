@@ -4,21 +4,9 @@ import runpy
 from pathlib import Path
 
 import pytest
-
-from penne.graph import OPS
-from penne.operators import NUMPY
+from fixtures import registries  # noqa: F401  # for every test here
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(autouse=True)
-def _registries():
-    """What an example enters into the registries is taken out again."""
-    before = dict(OPS), dict(NUMPY)
-    yield
-    for registry, contents in zip((OPS, NUMPY), before):
-        registry.clear()
-        registry.update(contents)
 
 
 @pytest.mark.parametrize("name", ["own_op", "own_cell"])

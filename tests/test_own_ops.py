@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.special
+from fixtures import registries  # noqa: F401  # for every test here
 from test_gradients import assert_gradients, parameter64
 
 import penne
@@ -21,17 +22,6 @@ from penne import (
     stack,
 )
 from penne.graph import OPS
-from penne.operators import NUMPY
-
-
-@pytest.fixture(autouse=True)
-def _registries():
-    """What a test enters into the registries is taken out again."""
-    before = dict(OPS), dict(NUMPY)
-    yield
-    for registry, contents in zip((OPS, NUMPY), before):
-        registry.clear()
-        registry.update(contents)
 
 
 @pytest.fixture(params=["plain", "fast"], autouse=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,13 +14,6 @@ from penne import cell
 from penne.graph import OPS, topological
 
 RECORDED = Path(__file__).parent / "recorded" / "scan.json"
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def normal(*shape, seed=0):

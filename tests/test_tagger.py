@@ -1,17 +1,15 @@
 """``examples/tagger.py``: tags of ragged batches, read both ways."""
 
-import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import EXAMPLES, imported
 
 from penne import Map, compute_value, default_dtype
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 TINY = ["--units=4", "--epochs=2", "--words=40"]
 ROW = r"(.{15}) +([\d,]+) +(\d+\.\d\d) +(\d+\.\d\d) +\d+"
 
@@ -19,11 +17,8 @@ ROW = r"(.{15}) +([\d,]+) +(\d+\.\d\d) +(\d+\.\d\d) +\d+"
 @pytest.fixture(scope="module")
 def examples():
     """The example and its dictionary, as modules."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield [importlib.import_module(name) for name in ("tagger", "cmudict")]
-    sys.path.remove(str(EXAMPLES))
-    for name in ("tagger", "cmudict", "program"):
-        del sys.modules[name]
+    with imported("tagger", "cmudict") as modules:
+        yield modules
 
 
 def test_example(tmp_path):

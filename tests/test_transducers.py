@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 from documented import Documented
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,13 +101,6 @@ TABLE = {
 }
 every_transducer = pytest.mark.parametrize("make", TABLE.values(), ids=TABLE)
 lengths = st.integers(1, 5)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def inputs(kind, steps, batch=(), seed=0):

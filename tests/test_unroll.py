@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -9,14 +10,6 @@ from hypothesis.extra import numpy as hnp
 from penne import *
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
-
 
 N, V = 3, 5
 

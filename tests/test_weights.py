@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import doubles  # noqa: F401  # for every test here
 
 from penne import *
 from penne.recurrent.decoders import (
@@ -36,13 +37,6 @@ from penne.weights import (
 )
 
 HERE = Path(__file__).parent / "recorded"
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """Parameters are float64 here."""
-    with default_dtype("float64"):
-        yield
 
 
 def recorded(which):
