@@ -15,6 +15,7 @@ from penne.fast import kernels, store, vectors
 from penne.fast.kernels import (
     FEATURE,
     FULL,
+    PACKED,
     ROW,
     SCALAR,
     Apply,
@@ -28,7 +29,11 @@ from penne.fast.kernels import (
     bulk,
     loop,
 )
+from penne.fast.packing import packed
 
+compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled"
+)
 SHAPES = {FULL: (5, 7), ROW: (5,), FEATURE: (7,), SCALAR: ()}
 
 
@@ -90,6 +95,7 @@ def test_tanh_keeps_the_sign_of_zero():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @np.errstate(all="ignore")
+@compiled
 def test_compiled_functions_are_the_plain_ones(dtype):
     """Compiled, a function errs as it does in NumPy, but for fused products."""
     x = _numbers(dtype)[:, None]
@@ -357,6 +363,7 @@ def test_read_only_inputs_are_no_new_kernel():
     assert kernels._kernels.made == made
 
 
+@compiled
 def test_other_types_are_refused():
     """An array of another dtype raises TypeError; nothing is compiled for it."""
     arrays = [np.ones(SHAPES[x.kind], "float64") for x in _softmax().inputs]
@@ -372,7 +379,8 @@ def _recurrence(dtype):
     full = Input(FULL, dtype)
     steps = Step("add", (0, 1), FULL, dtype), Step("tanh", (2,), FULL, dtype)
     cell = Apply(Chain((full, full), steps, (3,)), (0, 4), (1,), (0, -1, -1))
-    return Loop((full,) * 5, 1, (Gather(3, 1, 0), Dot(4, 3, 2), cell))
+    arrays = full, full, Input(PACKED, dtype), full, full
+    return Loop(arrays, 1, (Gather(3, 1, 0), Dot(4, 3, 2), cell))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -392,13 +400,46 @@ def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
     W = (rng.normal(size=(size, size)) / size**0.5).astype(dtype)
     h, p, z = (np.zeros((len(x), size), dtype) for _ in range(3))
     at, widths = np.array([1]), np.array([size])
-    loop(_recurrence(dtype))(starts, stops, block, at, widths, before, x, h, W, p, z)
+    arrays = x, h, packed(W), p, z
+    loop(_recurrence(dtype))(starts, stops, block, at, widths, before, *arrays)
     for k, length in enumerate(lengths):
         state = np.zeros((block, size), dtype)
         for t in range(length):
             n = (starts[t] + k) * block
             state = np.tanh(x[n : n + block, 1:] + state @ W)
             np.testing.assert_allclose(h[n : n + block], state, rtol=1e-3, atol=1e-5)
+
+
+PRODUCT = """
+def kernel(target, source, packed, first, last):
+    multiply_rows(target, source, packed, first, last)
+"""
+
+
+def _product(dtype):
+    matrix, row = f"Array({dtype}, 2, 'C')", f"Array({dtype}, 1, 'C')"
+    types = f"{matrix}, {matrix}, {row}, int64, int64"
+    return store.function(kernels._pasted(PRODUCT.strip()), "kernel", types)
+
+
+@given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
+@settings(max_examples=100)
+def test_products_of_rows_are_numpy_s(data, dtype):
+    """Of any rows by any weight, in either order in memory; no other row is written."""
+    rows, count = (data.draw(st.integers(0, n)) for n in (40, 70))
+    width, first = data.draw(st.integers(1, 150)), data.draw(st.integers(0, rows))
+    rng = np.random.default_rng(0)
+    source = rng.normal(size=(rows, count)).astype(dtype)
+    weight = np.asarray(
+        rng.normal(size=(count, width)), dtype, order=data.draw(st.sampled_from("CF"))
+    )
+    target = np.full((rows, width), 7, dtype)
+    _product(dtype)(target, source, packed(weight), first, rows)
+    assert (target[:first] == 7).all()
+    exact = source[first:].astype(float) @ weight.astype(float)
+    bound = abs(source[first:]).astype(float) @ abs(weight).astype(float)
+    small = 2 * (count + 1) * np.finfo(dtype).eps * bound
+    assert (abs(target[first:] - exact) <= small).all()
 
 
 def _halves():
@@ -469,6 +510,7 @@ def _counts(*processes):
     return found if len(found) > 1 else found[0]
 
 
+@compiled
 def test_two_processes_at_once_and_a_third(tmp_path):
     """Who starts together may each compile; who comes later loads."""
     for counts in _counts(_start(tmp_path), _start(tmp_path)):
@@ -477,6 +519,7 @@ def test_two_processes_at_once_and_a_third(tmp_path):
     assert [p.suffix for p in tmp_path.iterdir()] == [".kernel"]
 
 
+@compiled
 def test_damaged_files_are_replaced(tmp_path):
     """A file cut short, with a bit turned, or emptied is compiled anew."""
     assert _counts(_start(tmp_path)) == (1, 0)
@@ -501,6 +544,7 @@ def _double(place):
     return {key: store.stats()[key] - before[key] for key in before}
 
 
+@compiled
 def test_other_versions_have_other_files(tmp_path, monkeypatch):
     """What another version of the format kept is not loaded."""
     assert _double(tmp_path)["compiled"] == 1
@@ -509,6 +553,7 @@ def test_other_versions_have_other_files(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@compiled
 def test_a_directory_that_cannot_be(tmp_path):
     """Where nothing can be kept, functions are compiled in memory."""
     (tmp_path / "file").write_text("")
@@ -516,6 +561,7 @@ def test_a_directory_that_cannot_be(tmp_path):
         assert _double(tmp_path / "file" / "kernels")["compiled"] == 1
 
 
+@compiled
 def test_the_directory_is_bounded(tmp_path, monkeypatch):
     """The files used least recently go when there are too many."""
     monkeypatch.setattr(store, "MOST_FILES", 2)
@@ -534,6 +580,7 @@ def test_without_compiler_it_is_python(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@compiled
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_compiles(tmp_path):

@@ -10,7 +10,19 @@ import numpy as np
 
 from ..graph import OPS
 from .fusing import Group, Place
-from .kernels import FULL, ROW, SCALAR, Apply, Dot, Gather, Input, Item, Loop, Scatter
+from .kernels import (
+    FULL,
+    PACKED,
+    ROW,
+    SCALAR,
+    Apply,
+    Dot,
+    Gather,
+    Input,
+    Item,
+    Loop,
+    Scatter,
+)
 from .program import Instruction
 
 PRODUCTS = (OPS["vecmat"], OPS["matmat"])
@@ -112,9 +124,10 @@ class Kernel:
             raise Impossible(left, weight)
         self.weight = max(self.weight, prod(weight.type.shape))
         numbers = self._whole(x), self._whole(left)
-        if weight.type.dtype != x.type.dtype or left.type.dtype != x.type.dtype:
+        dtypes = {y.type.dtype for y in (x, left, weight)}
+        if len(dtypes) > 1 or x.type.dtype.char not in "fd":
             raise Impossible(x)
-        return Dot(*numbers, self._number(weight, FULL))
+        return Dot(*numbers, self._number(weight, PACKED))
 
     def _group(self, g: Group) -> Apply:
         inputs: list[int] = []

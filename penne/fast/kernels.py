@@ -20,7 +20,7 @@ from ..settings import Cache
 from . import vectors
 from .store import function, stored
 
-FULL, ROW, FEATURE, SCALAR = range(4)
+FULL, ROW, FEATURE, SCALAR, PACKED = range(5)
 _kernels = Cache("kernels", 512)
 
 
@@ -87,7 +87,8 @@ class Scatter(NamedTuple):
 
 
 class Dot(NamedTuple):
-    """target[r] = source[r] @ weight for the rows r of a level."""
+    """target[r] = source[r] @ weight for the rows r of a level; the weight is PACKED,
+    as ``packing`` does it."""
 
     target: int
     source: int
@@ -114,7 +115,7 @@ Item = Gather | Scatter | Dot | Apply
 class Loop(NamedTuple):
     """What happens in each level of a recursion, one item after the other.
 
-    ``arrays``: the class and dtype of each array; a weight is FULL too.  ``indices``:
+    ``arrays``: the class and dtype of each array, PACKED being a weight.  ``indices``:
     how many index arrays there are.
     """
 
@@ -308,49 +309,18 @@ def scatter_numbers(target, source, index, first, last, block):
 
 
 @njit
-def add_row(target, a, A):
-    """target += a * A, of rows."""
-    for j in range(len(A)):
-        target[j] += a * A[j]
-
-
-@njit
-def multiply_four(target, source, weight, r):
-    """target[r : r + 4] = source[r : r + 4] @ weight, by two rows of the weight."""
-    count, width = weight.shape
-    s, t, u, v = target[r], target[r + 1], target[r + 2], target[r + 3]
-    x, y, z, w = source[r], source[r + 1], source[r + 2], source[r + 3]
-    for j in range(width):
-        s[j] = t[j] = u[j] = v[j] = 0
-    for k in range(0, count - 1, 2):
-        a, b, c, d = x[k], y[k], z[k], w[k]
-        e, f, g, h = x[k + 1], y[k + 1], z[k + 1], w[k + 1]
-        A, B = weight[k], weight[k + 1]
-        for j in range(width):
-            p, q = A[j], B[j]
-            s[j] += a * p + e * q
-            t[j] += b * p + f * q
-            u[j] += c * p + g * q
-            v[j] += d * p + h * q
-    for i in range(4 * (count % 2)):
-        add_row(target[r + i], source[r + i, count - 1], weight[count - 1])
-
-
-@njit
-def multiply_rows(target, source, weight, first, last):
-    """target[r] = source[r] @ weight for rows r.
-
-    BLAS is slow where rows are few and the weight is large, for it packs the weight.
-    """
-    rows, most = last - first, 16 if target.itemsize == 4 else 6
-    small = rows * weight.size <= 1000000
-    if rows > most or (rows > 1 and small):
-        np.dot(source[first:last], weight, target[first:last])
-        return
-    for r in range(first, last - 3, 4):
-        multiply_four(target, source, weight, r)
-    for r in range(last - rows % 4, last):
-        np.dot(source[r], weight, target[r])
+def multiply_rows(target, source, packed, first, last):
+    """target[r] = source[r] @ weight for rows r, by tiles of about as many rows."""
+    width, panel = target.shape[1], WIDTH // target.itemsize
+    tiles = (last - first + ROWS - 1) // ROWS
+    for column in range(0, width, panel):
+        r = first
+        for k in range(tiles, 0, -1):
+            rows = (last - r + k - 1) // k
+            multiply_tile(
+                target, source, packed, r, rows, column, min(panel, width - column)
+            )
+            r += rows
 '''
 
 
@@ -707,7 +677,7 @@ class _Body:
 
 def _numba_type(kind: int, dtype: str, written: bool) -> str:
     """The type of an array, as numba writes it; one that is read may be read-only."""
-    ndim = {FULL: 2, ROW: 1, FEATURE: 1, SCALAR: 0}[kind]
+    ndim = {FULL: 2, ROW: 1, FEATURE: 1, SCALAR: 0, PACKED: 1}[kind]
     dtype = "boolean" if dtype == "bool" else dtype
     return f"Array({dtype}, {ndim}, 'C', readonly={not written})"
 
@@ -765,10 +735,10 @@ def loop(spec: Loop) -> Callable[..., None]:
     the rows n*block..n*block+block-1).  starts, stops, at, widths and each of the
     indices are 1-D arrays of int64; widths[k] is the width of the k-th ``Apply``.
     FULL arrays are 2-D with a row for each row of a node, ROW arrays 1-D; FEATURE
-    (1-D), SCALAR (0-D) and weights (2-D) are whole, all C-contiguous.  Arrays that no
-    item writes may be read-only.  What is written may be read by later items and
-    levels; no array overlaps another, nor has an item the same array as both what it
-    reads and what it writes, but for ``Gather`` and ``Scatter`` between different
+    (1-D), SCALAR (0-D) and PACKED (1-D) arrays are whole, all C-contiguous.  Arrays
+    that no item writes may be read-only.  What is written may be read by later items
+    and levels; no array overlaps another, nor has an item the same array as both what
+    it reads and what it writes, but for ``Gather`` and ``Scatter`` between different
     rows.  Rows are not bounded: the caller sees to it that all are inside.
     """
     found: Callable[..., None] | None = _kernels.get(spec)

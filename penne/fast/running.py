@@ -2,10 +2,13 @@
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
 elementwise instructions at once, and a recursion as one call.  This module imports
-``programs``, ``layout``, ``lowering``, ``fusing``, ``sums`` and ``kernels``.
+``programs``, ``layout``, ``lowering``, ``fusing``, ``packing``, ``sums`` and
+``kernels``.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -15,16 +18,16 @@ from ..rows import Grouping, Rows, sum_rows
 from .buffers import empty
 from .describing import Kernel
 from .fusing import SLICE, Group
-from .kernels import FULL, SCALAR
+from .kernels import FULL, PACKED, SCALAR
 from .layout import Layout
 from .lowering import added
+from .packing import packed
 from .program import Instruction
 from .programs import Program, Recursion
 from .sums import adding, numbered
 
 Array = np.ndarray[Any, Any]
-LEAST_ROWS = 4  # in a level, from which BLAS does better than the product in a kernel
-LEAST_WORK = 1 << 20
+LARGE = 1 << 24  # multiplications of a level, from which several threads of BLAS win
 
 
 class Run:
@@ -127,10 +130,10 @@ class Run:
                 step(level)
 
     def _is_small(self, recursion: Recursion, of: Kernel) -> bool:
-        """Whether levels are so small that calls would cost more than products."""
+        """Whether levels are such that one thread does as well as BLAS's."""
         space = recursion.order[0].space
         rows = self.lengths[space] * of.block / self.layout.levels
-        return rows <= LEAST_ROWS or rows * of.weight <= LEAST_WORK
+        return _threads() == 1 or rows * of.weight <= LARGE
 
     def _call(
         self, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
@@ -213,6 +216,7 @@ class Run:
         out, batch = self.values[x.number], self.program.batches[x.number]
         bounds = self.layout.bounds[x.space].tolist()
         inputs = [(self.values[y.number], y.space is None) for y in x.inputs]
+        inputs = [(np.ascontiguousarray(v) if a else v, a) for v, a in inputs]
 
         def step(level: int) -> None:
             a, b = bounds[level], bounds[level + 1]
@@ -233,6 +237,15 @@ class Run:
             kernel(bounds[level], bounds[level + 1], width, at, *arrays)
 
         return step
+
+
+@cache
+def _threads() -> int:
+    """How many threads BLAS has, as far as that can be known."""
+    libraries = "OPENBLAS", "MKL", "OMP"
+    said = [os.environ.get(f"{name}_NUM_THREADS", "") for name in libraries]
+    count = next((int(n) for n in said if n.isdigit()), 0)
+    return count or os.cpu_count() or 1
 
 
 # --- items ----------------------------------------------------------------------------
@@ -323,6 +336,8 @@ def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
 def flat(array: Any, kind: int) -> Array:
     """An array as kernels take one of its class."""
     array = np.asarray(array)
+    if kind == PACKED:
+        return packed(array)
     if not array.flags.c_contiguous:
         array = np.ascontiguousarray(array)
     if kind == FULL:
@@ -451,7 +466,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "expand": _expand,
     "collapse": _collapse,
     "dense": lambda run, x, inputs: inputs[0].dense(),
-    "turned": lambda run, x, inputs: np.ascontiguousarray(inputs[0].T),
+    "turned": lambda run, x, inputs: inputs[0].T,
     "total": _total,
     "lookup": _lookup,
     "gathered": _gathered,

@@ -7,8 +7,7 @@ memory.  The directory is ``$PENNE_CACHE_DIR``, else ``penne`` in ``$XDG_CACHE_H
 or in ``~/.cache``; like numba's own cache it is trusted: who can write there can have
 code run.  The least recently used files beyond ``MOST_FILES`` are removed.
 
-numba is imported by the first call, not with this module, which imports nothing of
-penne.
+numba is imported by the first call, not with this module, which imports ``tiles``.
 """
 
 import os
@@ -25,7 +24,9 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 2  # of the files
+from . import tiles
+
+FORMAT = 3  # of the files
 MOST_FILES = 512
 STRICT = frozenset({"contract"})
 _DIGEST = sha256().digest_size
@@ -58,9 +59,10 @@ def function(text: str, name: str, signature: str) -> Callable[..., Any]:
 
     ``signature`` is numba's for its arguments, such as ``"float64[::1], int64"``;
     arguments of other types are refused with a TypeError.  ``text`` finds ``np``,
-    numba's ``njit`` and two decorators for functions that are pasted into their
-    callers: ``inlined``, which keeps to the rules of IEEE 754 but that products and
-    sums may be fused, and ``reordered``, by which sums may be taken in any order.
+    numba's ``njit``, the names of ``tiles``, and two decorators for functions that are
+    pasted into their callers: ``inlined``, which keeps to the rules of IEEE 754 but
+    that products and sums may be fused, and ``reordered``, by which sums may be taken
+    in any order.
 
     With ``NUMBA_DISABLE_JIT=1`` it is the Python function, without NumPy's warnings.
     """
@@ -98,6 +100,7 @@ def _module(text: str) -> dict[str, Any]:
         return _apart(numba.njit(fastmath=set(STRICT), **common)(f))
 
     scope = dict(__name__=__name__, np=np, njit=njit, inlined=strict, reordered=loose)
+    scope.update(tiles.names())
     exec(compile(text, f"<kernel {_hash(text)[:12]}>", "exec"), scope)
     return scope
 
@@ -111,7 +114,8 @@ def _apart(compiled: Any) -> Any:
             flags.noalias = True
         return flags
 
-    compiled._compiler._customize_flags = flagged
+    if hasattr(compiled, "_compiler"):  # it is not, with NUMBA_DISABLE_JIT
+        compiled._compiler._customize_flags = flagged
     return compiled
 
 

@@ -1,0 +1,64 @@
+"""Weights in the order in which tiles read them.
+
+This module imports ``store``, ``tiles`` and ``buffers``.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import tiles
+from .buffers import empty
+from .store import function
+
+_PACKING = """
+def kernel(packed, weight):
+    count, width = weight.shape
+    panel = WIDTH // weight.itemsize
+    for start in range(0, width, panel):
+        used = min(panel, width - start)
+        for k in range(count):
+            first = start * count + k * panel
+            to, of = packed[first : first + panel], weight[k, start : start + used]
+            for j in range(used):
+                to[j] = of[j]
+            for j in range(used, panel):
+                to[j] = 0
+"""
+_TURNING = """
+def kernel(packed, weight):
+    width, count = weight.shape
+    panel = WIDTH // weight.itemsize
+    for start in range(0, width, panel):
+        used = min(panel, width - start)
+        for k in range(0, count, 16):
+            most = min(16, count - k)
+            first = start * count + k * panel
+            for j in range(used):
+                to, of = packed[first + j :], weight[start + j, k : k + most]
+                for i in range(most):
+                    to[i * panel] = of[i]
+            for j in range(used, panel):
+                for i in range(most):
+                    packed[first + j + i * panel] = 0
+"""
+
+
+def packed(weight: Any) -> Any:
+    """A weight of two axes in panels: column c of row k stands at ``(c // panel *
+    count + k) * panel + c % panel``, where there are ``count`` rows."""
+    count, width = weight.shape
+    panel = tiles.names()["WIDTH"] // weight.itemsize
+    made = empty((-(-width // panel) * panel * count,), weight.dtype)
+    turned = weight.flags.f_contiguous and not weight.flags.c_contiguous
+    weight = np.ascontiguousarray(weight.T if turned else weight)
+    _packing(weight.dtype.name, turned)(made, weight)
+    return made
+
+
+@cache
+def _packing(dtype: str, turned: bool) -> Callable[..., None]:
+    types = f"Array({dtype}, 1, 'C'), Array({dtype}, 2, 'C', readonly=True)"
+    return function(_TURNING if turned else _PACKING, "kernel", types)
