@@ -14,6 +14,7 @@ from penne import *
 from penne import caches, cell, fast
 from penne.fast.adjoint import reachable
 from penne.fast.collect import Collected
+from penne.fast.fusing import is_elementwise
 from penne.fast.outline import Outline
 from penne.fast.program import Irregular
 from penne.fast.recipe import Plan, Recipe
@@ -141,11 +142,48 @@ def test_roles_of_an_undecorated_step(lengths):
 
 @pytest.mark.parametrize("kind", [Simple, LSTM, GRU, StandardLSTM, Own])
 def test_recursions_hold_nothing_else(kind):
-    """Of each instruction of a recursion the instruction itself is made."""
+    """Of each instruction of a recursion the instruction itself is made, or else it is
+    elementwise, and nothing outside has a use for it."""
     loss = outputs(kind(H, H), [list(np.ones((n, H))) for n in (5, 3, 4)])
-    for loop in recipe(loss).program.loops:
+    program = recipe(loss).program
+    for loop in program.loops:
         for x in loop.order:
-            assert x in reachable(x.inputs)
+            used_here = loop.inside.issuperset(program.users[x])
+            drawn = is_elementwise(x) and used_here and x not in program.kept
+            assert x in reachable(x.inputs) or drawn
+
+
+def test_what_only_a_recursion_uses_is_computed_in_it():
+    """Sums of products with inputs need no arrays of all rows."""
+    pytest.importorskip("numba")
+    loss = outputs(LSTM(H, H), [list(np.ones((n, H))) for n in (5, 3, 4)])
+    program = recipe(loss).program
+    inside = {x for loop in program.loops for x in loop.order}
+    for x in program.order:
+        if is_elementwise(x) and x not in program.kept and x not in inside:
+            users = program.users[x]
+            assert not any(loop.inside.issuperset(users) for loop in program.loops)
+    agree(loss)
+
+
+def test_what_is_always_the_same_is_computed_once():
+    """What depends on nothing but where rows are is kept, with the layout, and not
+    given away: a user may write to the gradients that he gets."""
+    r, p = LSTM(H, H), parameter(np.ones(H))
+    xs = [list(np.ones((n, H))) for n in (5, 3, 4)]
+
+    def run():
+        loss = outputs(r, xs) + asum(p)
+        graph = recipe(loss)
+        return graph, graph.run({}).gradients(False)
+
+    graph, first = run()
+    assert graph.layout.fixed
+    expected = {x: g.copy() for x, g in first.items()}
+    for g in first.values():
+        g += 1
+    for x, g in run()[1].items():
+        np.testing.assert_array_equal(g, expected[x])
 
 
 def test_products_of_inputs_stand_outside():

@@ -6,12 +6,13 @@ joined are columns of that array.  This module imports ``program``, ``order`` an
 ``kernels``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 from ..graph import OPS
 from .kernels import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step, supports
+from .order import Block
 from .program import Instruction
 
 SLICE, JOIN, RESHAPE = OPS["slice_axes"], OPS["concatenate"], OPS["reshape"]
@@ -165,6 +166,51 @@ def step_of(x: Instruction, domain: Domain) -> tuple[str, list[int], int] | None
     elif (FULL in kinds or FEATURE in kinds) != (mine == FULL):
         return None
     return name, [k for k in kinds if k is not None], mine
+
+
+def drawn_in(
+    parts: Sequence[Block], users: Mapping[Any, Any], kept: Container[Instruction]
+) -> list[Block]:
+    """Blocks, with elementwise instructions that only one recursion uses made a part
+    of it: its kernel computes them on its way, and they need no arrays."""
+    found: list[Block | None] = list(parts)
+    for k, loop in enumerate(parts):
+        if loop.loop:
+            inside = _Inside(loop, users)
+            for j in reversed(range(k)):
+                block = found[j]
+                if block is None or block.loop:
+                    continue
+                (x,) = block.instructions
+                if x not in kept and inside.draws(x):
+                    found[j] = None
+            found[k] = Block([*reversed(inside.drawn), *loop.instructions], True)
+    return [block for block in found if block is not None]
+
+
+class _Inside:
+    """What a recursion is made of, as it grows."""
+
+    def __init__(self, loop: Block, users: Mapping[Any, Any]):
+        self.users, self.members = users, set(loop.instructions)
+        self.domain = domains(loop.instructions)
+        self.drawn: list[Instruction] = []
+
+    def draws(self, x: Instruction) -> bool:
+        """Make x a member, if all its users are, and of one domain that x fits in."""
+        users = self.users.get(x, ())
+        if not users or not self.members.issuperset(users) or not is_elementwise(x):
+            return False
+        (domain, *others) = {self.domain.get(y) for y in users}
+        if domain is None or others or step_of(x, domain) is None:
+            return False
+        shape = x.inputs[0].type.shape if _reduces(x) else x.type.shape
+        if x.space != domain[0] or shape != (*domain[1], domain[2]):
+            return False
+        self.members.add(x)
+        self.domain[x] = domain
+        self.drawn.append(x)
+        return True
 
 
 # --- groups ---------------------------------------------------------------------------

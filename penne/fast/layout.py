@@ -52,6 +52,7 @@ class Layout:
         self.cuts = {i: self._cut(i) for i in program.cut}
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
+        self.fixed: dict[int, Any] | None = None  # arrays that are always the same
         del self.structure, self.natural
 
     def _lengths(self) -> dict[int, int]:

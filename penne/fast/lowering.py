@@ -2,7 +2,7 @@
 
 Ops obey the law of leading axes, so their forward serves as it is; some have a better
 way for a batch, or can write to an array that is there.  This module imports
-``program`` and ``adjoint``.
+``program`` and ``buffers``.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import numpy as np
 from ..graph import OPS
 from ..rows import Grouping
 from ..signature import signature
+from .buffers import empty
 from .program import Instruction
 
 Array = np.ndarray[Any, Any]
@@ -133,19 +134,32 @@ def _matmat_flat(a: Array, b: Array, out: Any = None) -> Any:
 
 
 def _gather(x: Instruction) -> Batch | None:
-    """One number of each row."""
-    shapes = [len(y.type.shape) for y in x.inputs]
-    if shapes != [1, 0] or any(y.space is None for y in x.inputs):
+    """One number of each row, or rows of one table."""
+    source, *indices = x.inputs
+    if len(indices) != 1 or indices[0].space is None:
         return None
+    if source.space is None:
+        alike = x.params["after"] == 1 and len(source.type.shape) == 2
+        return _gather_rows if alike else None
+    alike = len(source.type.shape) == 1 and not indices[0].type.shape
+    return _gather_numbers if alike else None
 
-    def batch(a: Array, k: Array, out: Any = None) -> Any:
-        y = a[np.arange(len(k)), k]
-        if out is None:
-            return y
-        out[...] = y
-        return out
 
-    return batch
+def _gather_rows(a: Array, k: Array, out: Any = None) -> Any:
+    if out is None:
+        return np.take(a, k, axis=0)
+    low, high = (k.min(), k.max()) if k.size else (0, 0)
+    if low < -len(a) or high >= len(a):
+        raise IndexError(f"index {low if low < 0 else high} is out of {len(a)} rows")
+    return np.take(a, k, axis=0, out=out, mode="wrap")
+
+
+def _gather_numbers(a: Array, k: Array, out: Any = None) -> Any:
+    y = a[np.arange(len(k)), k]
+    if out is None:
+        return y
+    out[...] = y
+    return out
 
 
 def _scatter_add(x: Instruction) -> Batch | None:
@@ -153,9 +167,10 @@ def _scatter_add(x: Instruction) -> Batch | None:
     shapes = [len(y.type.shape) for y in (*x.inputs, x)]
     if shapes != [0, 0, 1] or any(y.space is None for y in x.inputs):
         return None
+    width, dtype = x.type.shape[0], x.type.dtype
 
     def batch(a: Array, k: Array, out: Any = None) -> Any:
-        y = np.zeros((len(k), *x.type.shape), a.dtype) if out is None else out
+        y = empty((len(k), width), dtype) if out is None else out
         y[...] = 0
         y[np.arange(len(k)), k] = a
         return y
@@ -163,7 +178,12 @@ def _scatter_add(x: Instruction) -> Batch | None:
     return batch
 
 
-DIRECT = {*_SAME, np.matmul, _matmat_flat}  # have no need of an array of their own
+DIRECT = {
+    *_SAME,
+    np.matmul,
+    _matmat_flat,
+    _gather_rows,
+}  # have no need of an array of their own
 _SPECIAL = {
     OPS["sigmoid"]: _sigmoid,
     OPS["vecmat"]: _vecmat,

@@ -36,13 +36,18 @@ def kernel(packed, weight):
         for k in range(0, count, 16):
             most = min(16, count - k)
             first = start * count + k * panel
-            for j in range(used):
-                to, of = packed[first + j :], weight[start + j, k : k + most]
-                for i in range(most):
-                    to[i * panel] = of[i]
-            for j in range(used, panel):
-                for i in range(most):
-                    packed[first + j + i * panel] = 0
+            to = packed[first : first + most * panel].reshape(most, panel)
+            of = weight[start : start + used, k : k + most]
+            if most == 16:
+                for j in range(used):
+                    for i in range(16):
+                        to[i, j] = of[j, i]
+            else:
+                for j in range(used):
+                    for i in range(most):
+                        to[i, j] = of[j, i]
+            if used < panel:
+                to[:, used:] = 0
 """
 
 

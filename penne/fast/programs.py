@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import OPS
 from . import kernels, store
 from .adjoint import DETACH, Adjoint, reachable
 from .collect import Source
 from .describing import described
-from .fusing import Group, Place, domains, group, later, places, stages
+from .fusing import Group, Place, domains, drawn_in, group, later, places, stages
 from .kernels import ROW, SCALAR, Apply, Chain, Dot, Loop
-from .lowering import DIRECT, batch_of, cross
+from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import Block, blocks
 from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
@@ -36,6 +37,9 @@ CALL, PLACE = 2e-6, 1e-9  # seconds, about: of a call of NumPy, of a place in it
 COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
 LOADING = 0.3  # of kernels that are on disk
 GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything runs
+MOVES = ("take", "scatter", "spread", "pick", "place", "whole", "rows", "reshape")
+SHAPES = ("reshape", "broadcast", "transpose", "slice_axes", "add_all", "detach")
+ARITHMETIC = {*UFUNCS, *(OPS[name] for name in SHAPES)}
 Users = dict[Instruction, list[Instruction]]
 
 
@@ -122,13 +126,17 @@ class Program:
     def _arrange(self) -> None:
         """Fuse, and put everything in order."""
         parts = blocks([*self.outputs, *self.gradients])
+        self.users: Users = {}
+        for block in parts:
+            for x in block.instructions:
+                for y in x.inputs:
+                    self.users.setdefault(y, []).append(x)
+        if store.available():
+            parts = drawn_in(parts, self.users, self.kept)
         order = [x for block in parts for x in block.instructions]
         self.count = len(order)
-        self.users: Users = {}
         for number, x in enumerate(order):
             x.number = number
-            for y in x.inputs:
-                self.users.setdefault(y, []).append(x)
         self.order = order
         self.places: dict[Instruction, Place] = places(order)
         self.batches = [_batch(x) for x in order]
@@ -138,8 +146,12 @@ class Program:
         loops = {r.order[0]: r for r in self.loops}
         nodes = [_node(b, loops) for b in parts]
         items = _arranged(nodes, self, 2)
-        self.items = [x for x in items if getattr(x, "op", None) not in GIVEN]
-        self.given = [x for x in items if getattr(x, "op", None) in GIVEN]
+        items = [x for x in items if getattr(x, "op", None) not in GIVEN]
+        fixed = self._fixed(items)
+        self.items = sorted(items, key=lambda item: id(item) not in fixed)
+        self.fixed = len(fixed)  # how many items come first, for a layout once
+        self.lasting = self._lasting()
+        self.given = [x for x in order if x.op in GIVEN]
         self.dead = self._dead()
         self.kernels: dict[int, Callable[..., None]] = {}
         self.steps: list[Callable[..., None]] | None = None  # how items run
@@ -156,6 +168,27 @@ class Program:
                 yield item
             elif isinstance(item, Recursion):
                 yield from item.groups
+
+    def _fixed(self, items: Sequence[Any]) -> set[int]:
+        """The ids of the items that depend on nothing but where rows are, such as the
+        gradient of a sum with respect to its terms."""
+        known = {x for x in self.order if x.op in ("one", "constant")}
+        found = set()
+        for item in items:
+            mine = set(_instructions(item))
+            needs = {y for x in mine for y in x.inputs} - mine
+            if needs <= known and all(map(_moves, mine)) and not mine & self.kept:
+                known |= mine
+                found.add(id(item))
+        return found
+
+    def _lasting(self) -> list[int]:
+        """The numbers of what fixed items give to the others."""
+        fixed = {x for item in self.items[: self.fixed] for x in _instructions(item)}
+        rest = {x for item in self.items[self.fixed :] for x in _instructions(item)}
+        used = {y for x in rest for y in x.inputs} & fixed
+        used |= {self.places[y].base for y in used if y in self.places}
+        return sorted(x.number for x in used)
 
     def _dead(self) -> list[list[int]]:
         """By item, the arrays that nobody needs after it."""
@@ -220,6 +253,11 @@ class Program:
             calls += len(g.instructions)
             places += len(g.instructions) * rows * g.width
         return calls * CALL + places * PLACE
+
+
+def _moves(x: Instruction) -> bool:
+    """Whether x only moves numbers about, or is simple arithmetic."""
+    return x.op in MOVES or x.op in ARITHMETIC
 
 
 def _batch(x: Instruction) -> Any:

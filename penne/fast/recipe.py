@@ -185,7 +185,7 @@ class Evaluation:
         made = self.recipe.plan.of[source_of(code)]
         array = self.run.values[made.number]
         if made.space is None:
-            return array
+            return _own(array)
         place = self.recipe.layout.place.get(made.space)
         row = code & ROWS
         return array[row if place is None else place[row]]
@@ -214,7 +214,13 @@ class Evaluation:
         array = self.run.values[g.number]
         if isinstance(array, Rows) and not sparse:
             return array.dense()
-        return array
+        return _own(array)
+
+
+def _own(array: Any) -> Any:
+    """An array that nobody else sees, if it is one that is kept."""
+    kept = isinstance(array, np.ndarray) and not array.flags.writeable
+    return array.copy() if kept else array
 
 
 def _value(x: Expression, known: Mapping[Expression, Any]) -> Any:

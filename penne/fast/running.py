@@ -27,6 +27,7 @@ from .programs import Program, Recursion
 from .sums import adding, numbered
 
 Array = np.ndarray[Any, Any]
+MOST_FIXED = 1 << 18  # bytes that are kept of arrays that are always the same
 LARGE = 1 << 24  # multiplications of a level, from which several threads of BLAS win
 
 
@@ -49,11 +50,32 @@ class Run:
             program.steps = [_step(item, program) for item in program.items]
         for x in program.given:
             values[x.number] = self._given(x)
-        for step, dead in zip(program.steps, program.dead):
+        fixed = self.layout.fixed
+        if fixed is None:
+            self._run(0, program.fixed)
+            self._fix()
+        else:
+            for number, array in fixed.items():
+                values[number] = array
+        self._run(program.fixed, len(program.steps))
+        program.has_run(self.layout)
+
+    def _run(self, first: int, last: int) -> None:
+        """Compute some of the items."""
+        program, values = self.program, self.values
+        steps: list[Callable[..., None]] = program.steps  # type: ignore[assignment]  # they are made
+        for step, dead in zip(steps[first:last], program.dead[first:last]):
             step(self)
             for number in dead:
                 values[number] = None
-        program.has_run(self.layout)
+
+    def _fix(self) -> None:
+        """Keep, if it is not much, what will be the same in each evaluation."""
+        found = {n: np.asarray(self.values[n]) for n in self.program.lasting}
+        if sum(array.nbytes for array in found.values()) <= MOST_FIXED:
+            for array in found.values():
+                array.flags.writeable = False
+            self.layout.fixed = found
 
     def _given(self, x: Instruction) -> Any:
         """The value of a leaf, or of a constant."""

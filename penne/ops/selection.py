@@ -161,7 +161,10 @@ def scatter_add(rows: Array, *indices: Array, rank: int, shape: Shape) -> Array:
         *(np.shape(i)[: np.ndim(i) - rank] for i in indices),
     )
     whole = np.zeros(loop + shape, rows.dtype)
-    if not loop and rank == 1 and len(indices) == 1:
+    cores = {np.shape(i)[np.ndim(i) - rank :] for i in indices}
+    if all(prod(core) == 1 for core in cores):  # nothing comes twice
+        whole[(*_grids(loop, rank), *indices)] = rows
+    elif not loop and rank == 1 and len(indices) == 1:
         places, sums = sum_rows(indices[0], rows, shape[0])
         whole[places] = sums
     else:
