@@ -305,6 +305,22 @@ def project(node: Expression, slot: int) -> Expression:
     return Expression(PROJECT, (node,), _picks[slot], node.type.parts[slot])
 
 
+def projection(op: Composite, type: Slots, slot: int) -> tuple[Any, ...]:
+    """What is known of a projection before there is a node: of an input the slot, else
+    the params and the type; see ``projected``."""
+    if slot < op.count:
+        return (slot,)
+    op.keep([slot])
+    return _picks[slot], type.parts[slot]
+
+
+def projected(node: Expression, known: tuple[Any, ...]) -> Expression:
+    """As ``project``, of what is known already."""
+    if len(known) == 1:
+        return node.args[known[0]]
+    return Expression(PROJECT, (node,), *known)
+
+
 class _Picks(dict[int, dict[str, int]]):
     def __missing__(self, slot: int) -> dict[str, int]:
         self[slot] = {"slot": slot}

@@ -11,16 +11,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .composite import Body, Symbol, project
+from .composite import Body, Symbol, projected, projection
 from .compute import compute_value
 from .differentiate import gradient
 from .dtypes import INDEX
 from .functions import hardtanh, layer_norm, logsoftmax, softmax
-from .graph import Constant, Expression, Parameter, constant, literal, parameter
+from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import gather, note_limits
+from .ops.selection import gather, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
 
@@ -105,25 +105,29 @@ class Layer(Module):
                 f"Layer: takes {len(self.insize)} arguments for insize "
                 f"{self.insize}, got {len(inputs)}"
             )
+        if len(inputs) == 1 and type(inputs[0]) is int:
+            return self._composed(inputs)
         try:
-            op, type, leaves, slot = _plans[self][tuple([x.type for x in inputs])]
+            op, kind, leaves, made = _plans[self][tuple([x.type for x in inputs])]
         except (KeyError, AttributeError):
             return self._planned(inputs)
-        return project(Expression(op, (*inputs, *leaves), {}, type), slot)
+        return projected(Expression(op, (*inputs, *leaves), {}, kind), made)
 
     def _planned(self, inputs: list[Any]) -> Expression:
         """As one node, where the function is known to be pure and this saves some."""
         y = self._composed(inputs)
+        if (len(inputs) == 1 and self.f is None) or not is_own(self.f):
+            return y
         types = [getattr(x, "type", None) for x in inputs]
-        worth = len(inputs) > 1 or self.f is not None
-        if worth and is_own(self.f) and all(t and t.floating for t in types):
-            symbols = [Symbol(x.type) for x in inputs]
-            z = self._composed(symbols)
-            body = Body.of("Layer", symbols, [z])
-            plan = body.op, body.type, body.captured, body.places[z]
-            _plans.setdefault(self, {})[tuple(types)] = plan
-            return self(*inputs)
-        return y
+        if not all(t and t.floating for t in types):
+            return y
+        symbols = [Symbol(x.type) for x in inputs]
+        z = self._composed(symbols)
+        body = Body.of("Layer", symbols, [z])
+        made = projection(body.op, body.type, body.places[z])
+        plan = body.op, body.type, body.captured, made
+        _plans.setdefault(self, {})[tuple(types)] = plan
+        return self(*inputs)
 
     def _composed(self, inputs: list[Any]) -> Expression:
         return self.activated(self.products(inputs))
@@ -197,8 +201,8 @@ def lookup(W: Expression, symbols: Any) -> Expression:
     Raises IndexError, naming the symbol, for one outside; TypeError for what is no
     integer.
     """
-    if type(symbols) is int and 0 <= symbols < W.shape[0]:
-        return gather(W, literal(symbols, INDEX), rank=0, after=1)
+    if type(symbols) is int and 0 <= symbols < W.type.shape[0]:
+        return row(W, symbols)
     if not isinstance(symbols, Expression):
         symbols = _symbols(symbols)
     if symbols.dtype.kind not in "iu":

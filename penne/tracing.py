@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .composite import Body, Symbol, project, watching
+from .composite import Body, Symbol, projected, projection, watching
 from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .modules import Module, is_computed
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     assigned: tuple[tuple[dict[str, Any], str, int], ...]
     form: Any
     slots: tuple[int, ...]
+    made: tuple[tuple[int, Any], ...]  # for each slot used what its projection is
 
 
 class State:
@@ -299,7 +300,9 @@ class Trace:
         if any((id(d), n) not in self.state.key()[0] for d, n, _ in assigned):
             Module.changes += 1  # the state has grown: look at it again
         slots = tuple(body.places[x] for x in run.outputs)
-        return Plan(body, fresh, limits, assigned, run.form, slots)
+        used = dict.fromkeys((*slots, *(slot for *_, slot in assigned)))
+        made = tuple((slot, projection(body.op, body.type, slot)) for slot in used)
+        return Plan(body, fresh, limits, assigned, run.form, slots, made)
 
 
 class Run(NamedTuple):
@@ -373,12 +376,8 @@ def _applied(plan: Plan, inputs: list[Expression]) -> Any:
         _check_limits(inputs[k], low, high)
     body = plan.body
     node = Expression(body.op, (*inputs, *_captured(plan)), {}, body.type)
-    found: dict[int, Expression] = {}
-    for slot in plan.slots:
-        found[slot] = project(node, slot)
+    found = {slot: projected(node, made) for slot, made in plan.made}
     for d, name, slot in plan.assigned:
-        if slot not in found:
-            found[slot] = project(node, slot)
         d[name] = found[slot]
     if plan.form is EXPRESSION:
         return found[plan.slots[0]]

@@ -15,7 +15,7 @@ import numpy as np
 from ..dtypes import INDEX, first_dtype
 from ..graph import Constant, Expression, constant, literal, op
 from ..rows import sum_rows
-from ..settings import current_dtype
+from ..settings import Cache, current_dtype
 from ..signature import Shape, broadcast_shapes, group
 from .axes import negative_axis
 from .elementwise import astype, equal, where
@@ -204,6 +204,17 @@ def overwrite(x: Array, v: Array, i: Array) -> Array:
 
 # --- what the user writes -------------------------------------------------------------
 
+_rows = Cache("rows of types", 1 << 10)
+
+
+def row(x: Expression, k: int) -> Expression:
+    """x[k], of the first axis; k is in range."""
+    index, found = literal(k, INDEX), _rows.get(x.type)
+    if found is None:
+        y = gather(x, index, rank=0, after=x.ndim - 1)
+        found = _rows[x.type] = y.params, y.type
+    return Expression(gather, (x, index), *found)
+
 
 def getitem(x: Any, index: Any) -> Expression:
     """``x[index]`` as NumPy has it: ints, slices, ``...``, ``newaxis``, integer
@@ -213,9 +224,9 @@ def getitem(x: Any, index: Any) -> Expression:
     mask that is an expression (its count is not known: evaluate it first).
     """
     x = constant(x)
-    if type(index) is int and x.ndim:
-        _check_range("getitem", index, x.shape[0])
-        return gather(x, literal(index, INDEX), rank=0, after=x.ndim - 1)
+    if type(index) is int and x.type.shape:
+        _check_range("getitem", index, x.type.shape[0])
+        return row(x, index)
     items = _expanded_index(index if isinstance(index, tuple) else (index,), x.shape)
     steps: list[Step] = []
     arrays: dict[int, Expression] = {}
