@@ -7,7 +7,6 @@ module imports ``graph``.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -24,10 +23,11 @@ _serial = attrgetter("serial")
 class Outline:
     """All that ``wanted`` need; of what is ``known``, no more than itself.
 
-    ``nodes``: as they are found; ``place``: of each, its number among them.
+    ``nodes``: as they are found; ``place``: of each, its number among them; ``places``:
+    of the arguments of each, their numbers.
     """
 
-    __slots__ = ("count", "known", "nodes", "place")
+    __slots__ = ("count", "known", "leaves", "nodes", "place", "places")
 
     def __init__(
         self, wanted: Sequence[Expression], known: Mapping[Expression, Any] = {}
@@ -35,28 +35,35 @@ class Outline:
         if not all(isinstance(x, Expression) for x in wanted):
             topological(wanted)  # which says so
         place = {x: k for k, x in enumerate(dict.fromkeys(wanted))}
-        nodes, self.count = list(place), len(place)
+        self.count = count = len(place)  # of what is wanted
+        nodes, places, leaves = list(place), list[int](), list[Expression]()
         for x in nodes:
-            if x not in known:
-                for a in x.args:
-                    if a not in place:
-                        place[a] = len(nodes)
-                        nodes.append(a)
+            args = () if known and x in known else x.args
+            if not args:
+                leaves.append(x)
+            for a in args:
+                k = place.get(a)
+                if k is None:
+                    place[a] = k = count
+                    nodes.append(a)
+                    count += 1
+                places.append(k)
         self.known, self.nodes, self.place = known, nodes, place
+        self.leaves, self.places = leaves, places
 
     def key(self) -> Hashable:
         """What graphs that are alike have in common, as long as params are alive."""
-        ops: list[Any] = list(map(_op, self.nodes))
-        args: list[tuple[Expression, ...]] = list(map(_args, self.nodes))
-        for k, x in enumerate(self.nodes if self.known else ()):
-            if x in self.known:
-                ops[k], args[k] = None, ()
-        params = tuple([id(p) if p else 0 for p in map(_params, self.nodes)])
-        leaves = tuple(
-            [(x.type, x.__class__) for x, op in zip(self.nodes, ops) if op is None]
-        )
-        places = map(self.place.__getitem__, chain.from_iterable(args))
-        numbers = np.fromiter(chain([self.count], map(len, args), places), np.int32)
+        nodes = self.nodes
+        ops: list[Any] = list(map(_op, nodes))
+        lengths: Any = map(len, map(_args, nodes))
+        if self.known:
+            given = [k for k, x in enumerate(nodes) if x in self.known]
+            lengths = list(lengths)
+            for k in given:
+                ops[k], lengths[k] = None, 0
+        params = tuple([id(p) if p else 0 for p in map(_params, nodes)])
+        leaves = tuple([(x.type, x.__class__) for x in self.leaves])
+        numbers = np.array([self.count, *lengths, *self.places], np.int32)
         return tuple(ops), params, leaves, numbers.tobytes()
 
     def params(self) -> list[Mapping[str, Any]]:
