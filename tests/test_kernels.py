@@ -29,7 +29,7 @@ from penne.fast.kernels import (
     bulk,
     loop,
 )
-from penne.fast.packing import packed
+from penne.fast.packing import address, packed
 
 compiled = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled"
@@ -401,7 +401,8 @@ def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
     h, p, z = (np.zeros((len(x), size), dtype) for _ in range(3))
     at, widths = np.array([1]), np.array([size])
     arrays = x, h, packed(W), p, z
-    loop(_recurrence(dtype))(starts, stops, block, at, widths, before, *arrays)
+    given = starts, stops, block, address(dtype), at, widths, before
+    loop(_recurrence(dtype))(*given, *arrays)
     for k, length in enumerate(lengths):
         state = np.zeros((block, size), dtype)
         for t in range(length):
@@ -411,14 +412,14 @@ def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
 
 
 PRODUCT = """
-def kernel(target, source, packed, first, last):
-    multiply_rows(target, source, packed, first, last)
+def kernel(tile, target, source, packed, first, last):
+    multiply_rows(tile, target, source, packed, first, last)
 """
 
 
 def _product(dtype):
     matrix, row = f"Array({dtype}, 2, 'C')", f"Array({dtype}, 1, 'C')"
-    types = f"{matrix}, {matrix}, {row}, int64, int64"
+    types = f"int64, {matrix}, {matrix}, {row}, int64, int64"
     return store.function(kernels._pasted(PRODUCT.strip()), "kernel", types)
 
 
@@ -434,7 +435,7 @@ def test_products_of_rows_are_numpy_s(data, dtype):
         rng.normal(size=(count, width)), dtype, order=data.draw(st.sampled_from("CF"))
     )
     target = np.full((rows, width), 7, dtype)
-    _product(dtype)(target, source, packed(weight), first, rows)
+    _product(dtype)(address(dtype), target, source, packed(weight), first, rows)
     assert (target[:first] == 7).all()
     exact = source[first:].astype(float) @ weight.astype(float)
     bound = abs(source[first:]).astype(float) @ abs(weight).astype(float)
@@ -468,7 +469,7 @@ def test_loop_over_a_graph_with_shared_children_is_numpy():
     x, total = np.ones((5, 2)), np.zeros(5)
     left, right = np.array([3, 3, 3, 4, -1]), np.array([3, 4, -1, 4, -1])
     y, sums = np.zeros((5, 2)), np.zeros(5)
-    levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 1
+    levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 1, 0
     columns = np.zeros(0, np.int64), np.array([2])
     arrays = x, y, np.array(0.5), total, sums
     loop(_halves())(*levels, *columns, left, right, *arrays)

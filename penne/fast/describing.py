@@ -38,7 +38,7 @@ class Kernel:
     ``arrays``: the instructions whose arrays the kernel takes, with their classes;
     ``links``: the indices that it takes; ``at``, ``widths``: columns and widths;
     ``block``: how many rows a row of the space is; ``weight``: the size of the largest
-    factor of a product.
+    factor of a product; ``dtype``: that of products, "" where there are none.
     """
 
     def __init__(self, recursion: Any, places: dict[Instruction, Place]):
@@ -48,7 +48,7 @@ class Kernel:
         self.links: list[Any] = []
         self.columns: list[int] = []
         self.sizes: list[int] = []
-        self.weight = 0
+        self.weight, self.dtype = 0, ""
         self.rows = self._rows()
         items = [made for item in recursion.items for made in self._item(item)]
         inputs = [Input(kind, x.type.dtype.name) for x, kind in self.arrays]
@@ -127,6 +127,10 @@ class Kernel:
         dtypes = {y.type.dtype for y in (x, left, weight)}
         if len(dtypes) > 1 or x.type.dtype.char not in "fd":
             raise Impossible(x)
+        name = x.type.dtype.name
+        if self.dtype not in ("", name):
+            raise Impossible("products of two dtypes")
+        self.dtype = name
         return Dot(*numbers, self._number(weight, PACKED))
 
     def _group(self, g: Group) -> Apply:

@@ -7,8 +7,11 @@ joined are columns of that array.  This module imports ``program``, ``order`` an
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import cache
 from math import prod
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..graph import OPS
 from .kernels import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step, supports
@@ -95,8 +98,14 @@ def is_elementwise(x: Instruction) -> bool:
     name = x.op.name
     if x.op is RESHAPE or x.op in _REDUCING:
         return True
-    dtypes = [y.type.dtype.name for y in x.inputs]
-    return supports(name, dtypes, x.type.dtype.name)
+    dtypes = [named(y.type.dtype) for y in x.inputs]
+    return supports(name, dtypes, named(x.type.dtype))
+
+
+@cache
+def named(dtype: np.dtype[Any]) -> str:
+    """Its name, which NumPy puts together each time."""
+    return dtype.name
 
 
 # --- domains --------------------------------------------------------------------------
@@ -262,14 +271,14 @@ def group(
             if y not in mine and y not in inputs:
                 kind = kind_of(y, x, domain)
                 assert kind is not None
-                inputs[y] = Input(kind, y.type.dtype.name)
+                inputs[y] = Input(kind, named(y.type.dtype))
     numbers = {x: k for k, x in enumerate([*inputs, *instructions])}
     steps = []
     for x in instructions:
         made = step_of(x, domain)
         assert made is not None
         args = tuple(numbers[y] for y in x.inputs)
-        steps.append(Step(made[0], args, made[2], x.type.dtype.name))
+        steps.append(Step(made[0], args, made[2], named(x.type.dtype)))
     outputs = [x for x in instructions if kept(x)]
     chain = Chain(
         tuple(inputs.values()), tuple(steps), tuple(numbers[x] for x in outputs)

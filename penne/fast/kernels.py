@@ -309,7 +309,7 @@ def scatter_numbers(target, source, index, first, last, block):
 
 
 @njit
-def multiply_rows(target, source, packed, first, last):
+def multiply_rows(tile, target, source, packed, first, last):
     """target[r] = source[r] @ weight for rows r, by tiles of about as many rows."""
     width, panel = target.shape[1], WIDTH // target.itemsize
     tiles = (last - first + ROWS - 1) // ROWS
@@ -317,9 +317,8 @@ def multiply_rows(target, source, packed, first, last):
         r = first
         for k in range(tiles, 0, -1):
             rows = (last - r + k - 1) // k
-            multiply_tile(
-                target, source, packed, r, rows, column, min(panel, width - column)
-            )
+            used = min(panel, width - column)
+            multiply_tile(tile, target, source, packed, r, rows, column, used)
             r += rows
 '''
 
@@ -730,7 +729,8 @@ def is_stored(kernel: Chain | Loop) -> bool:
 def loop(spec: Loop) -> Callable[..., None]:
     """The function of a recursion.
 
-    ``f(starts, stops, block, at, widths, *indices, *arrays)`` runs level after level:
+    ``f(starts, stops, block, tile, at, widths, *indices, *arrays)`` runs level after
+    level, with the tiles for its products at the address ``tile``:
     level l has the nodes starts[l]..stops[l]-1, each with ``block`` rows (node n has
     the rows n*block..n*block+block-1).  starts, stops, at, widths and each of the
     indices are 1-D arrays of int64; widths[k] is the width of the k-th ``Apply``.
@@ -751,7 +751,7 @@ def loop_text(spec: Loop) -> str:
     """The source of a loop's kernel."""
     chains = [item.chain for item in spec.items if isinstance(item, Apply)]
     names = {chain: f"chain{k}" for k, chain in enumerate(dict.fromkeys(chains))}
-    given = ["starts", "stops", "block", "at", "widths"]
+    given = ["starts", "stops", "block", "tile", "at", "widths"]
     given += [f"index{k}" for k in range(spec.indices)]
     given += [f"x{k}" for k in range(len(spec.arrays))]
     lines = [
@@ -776,7 +776,7 @@ def _calls(spec: Loop, names: dict[Chain, str]) -> Iterator[str]:
             count += 1
         elif isinstance(item, Dot):
             given = ", ".join(f"x{k}" for k in item)
-            yield f"multiply_rows({given}, a * block, b * block)"
+            yield f"multiply_rows(tile, {given}, a * block, b * block)"
         else:
             verb = "gather" if isinstance(item, Gather) else "scatter"
             what = "rows" if spec.arrays[item.target].kind == FULL else "numbers"
@@ -788,6 +788,7 @@ def _loop_source(spec: Loop) -> tuple[str, str, str]:
     written: set[int] = set()
     for item in spec.items:
         written |= {*item.outputs} if isinstance(item, Apply) else {item.target}
-    types = [_INDEX, _INDEX, "int64", _INDEX, _INDEX, *[_INDEX] * spec.indices]
+    numbers = [_INDEX, _INDEX, "int64", "int64", _INDEX, _INDEX]
+    types = [*numbers, *[_INDEX] * spec.indices]
     types += [_numba_type(*x, written=k in written) for k, x in enumerate(spec.arrays)]
     return loop_text(spec), "kernel", ", ".join(types)

@@ -1,4 +1,4 @@
-"""Weights in the order in which tiles read them.
+"""Weights in the order in which tiles read them; and where the tiles are.
 
 This module imports ``store``, ``tiles`` and ``buffers``.
 """
@@ -67,3 +67,19 @@ def packed(weight: Any) -> Any:
 def _packing(dtype: str, turned: bool) -> Callable[..., None]:
     types = f"Array({dtype}, 1, 'C'), Array({dtype}, 2, 'C', readonly=True)"
     return function(_TURNING if turned else _PACKING, "kernel", types)
+
+
+@cache
+def address(dtype: str) -> int:
+    """Where the products by tiles of this dtype are, as kernels call them."""
+    found = np.zeros(1, np.int64)
+    finder = _finder(dtype)
+    finder(found, np.zeros(1, dtype))
+    return int(found[0])
+
+
+@cache
+def _finder(dtype: str) -> Callable[..., None]:
+    """The function that knows the address; as long as it lives, so do the tiles."""
+    types = f"Array(int64, 1, 'C'), Array({dtype}, 1, 'C')"
+    return function(tiles.ADDRESS, "kernel", types)

@@ -155,7 +155,7 @@ class Program:
         self.dead = self._dead()
         self.kernels: dict[int, Callable[..., None]] = {}
         self.steps: list[Callable[..., None]] | None = None  # how items run
-        self.described: set[Chain | Loop] = {g.chain for g in self.groups()}
+        self.described: set[Chain | Loop] = {g.chain for g in self.apart()}
         self.described |= {r.kernel.loop for r in self.loops if r.kernel is not None}
         self.price = sum(COMPILING + STEP * _size(k) for k in self.described)
         self.spent = self.tried = 0.0
@@ -167,6 +167,14 @@ class Program:
             if isinstance(item, Group):
                 yield item
             elif isinstance(item, Recursion):
+                yield from item.groups
+
+    def apart(self) -> Iterable[Group]:
+        """Groups that need a kernel of their own, as no recursion's computes them."""
+        for item in self.items:
+            if isinstance(item, Group):
+                yield item
+            elif isinstance(item, Recursion) and item.kernel is None:
                 yield from item.groups
 
     def _fixed(self, items: Sequence[Any]) -> set[int]:
@@ -225,11 +233,15 @@ class Program:
 
     def compile(self) -> None:
         """Compile all kernels, or load them."""
-        found = {id(g): kernels.bulk(g.chain) for g in self.groups()}
+        found = {id(g): kernels.bulk(g.chain) for g in self.apart()}
         for r in self.loops:
             if r.kernel is not None:
                 found[id(r)] = kernels.loop(r.kernel.loop)
         self.kernels, self.steps = found, None
+
+    def compile_groups(self, recursion: Recursion) -> None:
+        """Compile those of a recursion that has a kernel, but runs level by level."""
+        self.kernels.update((id(g), kernels.bulk(g.chain)) for g in recursion.groups)
 
     def has_run(self, layout: Any) -> None:
         """Count what an evaluation with NumPy has cost.  Once that is as much as
@@ -294,11 +306,11 @@ def _node(block: Block, loops: dict[Instruction, Recursion]) -> "Node":
 
 
 def _size(kernel: Chain | Loop) -> int:
-    """How many steps a kernel has, a product being as much as twenty."""
+    """How many steps a kernel has, a product being as much as four."""
     if isinstance(kernel, Chain):
         return len(kernel.steps)
     applied = [len(k.chain.steps) for k in kernel.items if isinstance(k, Apply)]
-    return sum(applied) + 20 * any(isinstance(k, Dot) for k in kernel.items)
+    return sum(applied) + 4 * any(isinstance(k, Dot) for k in kernel.items)
 
 
 def _starts(g: Group, known: dict[Instruction, Place]) -> Any:

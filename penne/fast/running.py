@@ -21,7 +21,7 @@ from .fusing import SLICE, Group
 from .kernels import FULL, PACKED, SCALAR
 from .layout import Layout
 from .lowering import added
-from .packing import packed
+from .packing import address, packed
 from .program import Instruction
 from .programs import Program, Recursion
 from .sums import adding, numbered
@@ -134,15 +134,21 @@ class Run:
     # --- recursions
 
     def recursion(self, recursion: Recursion) -> None:
-        """Compute a recursion, level by level."""
-        compiled = all(id(g) in self.program.kernels for g in recursion.groups)
+        """Compute a recursion: by its kernel, or level by level."""
+        kernels = self.program.kernels
+        kernel, of = kernels.get(id(recursion)), recursion.kernel
+        whole = kernel is not None and of is not None and self._is_small(recursion, of)
+        if kernel is not None and not whole:
+            self.program.compile_groups(recursion)
+        compiled = whole or all(id(g) in kernels for g in recursion.groups)
         for x in recursion.arrays if compiled else recursion.order:
             self.allocate(x)
         for x in recursion.order:
             if x.op == "take":
                 self._fill(x, recursion)
-        kernel, of = self.program.kernels.get(id(recursion)), recursion.kernel
-        if kernel is not None and of is not None and self._is_small(recursion, of):
+        if whole:
+            assert kernel is not None
+            assert of is not None
             self._call(recursion, of, kernel)
             return
         steps = [s for item in recursion.items for s in self._steps(item, recursion)]
@@ -168,7 +174,8 @@ class Run:
             starts, stops = starts[::-1].copy(), stops[::-1].copy()
         arrays = [flat(self.values[x.number], kind) for x, kind in of.arrays]
         indices = [layout.full(key) for key in of.links]
-        kernel(starts, stops, of.block, of.at, of.widths, *indices, *arrays)
+        tile = address(of.dtype) if of.dtype else 0
+        kernel(starts, stops, of.block, tile, of.at, of.widths, *indices, *arrays)
 
     def _fill(self, x: Instruction, recursion: Recursion) -> None:
         """The rows of a take that come from outside of the recursion."""

@@ -7,35 +7,39 @@ so few rows.  Here that is done once for all levels: the weight is *packed* in p
 at most ``ROWS`` rows by one panel is summed up in vector registers, as in Goto and van
 de Geijn 2008, *Anatomy of high-performance matrix multiplication*.
 
-``names`` are what kernels find: ``multiply_tile``, written in LLVM's language, as no
-compiler is sure to find these vectors in loops; and the two sizes.  This module imports
-nothing of penne, and numba by the first call.
+This is written in LLVM's language, as no compiler is sure to find these vectors in
+loops; and compiled once, for all kernels to call it by its ``address``.  ``names`` are
+what they find.  This module imports nothing of penne, and numba by the first call.
 """
 
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 VECTORS = 2  # to a panel
 CHAINS = 8  # sums that a processor has under way at a time
+ADDRESS = """
+def kernel(found, like):
+    found[0] = tile_address(like)
+"""
 
 
 @cache
 def names() -> dict[str, Any]:
-    """What kernels find: ``multiply_tile``, ``ROWS`` and ``WIDTH``.
+    """What kernels find: ``multiply_tile``, ``tile_address``, ``ROWS`` and ``WIDTH``.
 
-    ``multiply_tile(target, source, packed, row, rows, column, width)`` computes target
-    = source @ weight for ``rows`` rows, 1..ROWS, from ``row`` on, and ``width`` columns
-    from ``column`` on, which is the first of a panel; all three arrays are
-    C-contiguous, of one floating dtype, two 2-D and the packed weight 1-D.
+    ``multiply_tile(address, target, source, packed, row, rows, column, width)``
+    computes target = source @ weight for ``rows`` rows, 1..ROWS, from ``row`` on, and
+    ``width`` columns from ``column`` on, which is the first of a panel; all three
+    arrays are C-contiguous, of one floating dtype, two 2-D and the packed weight 1-D.
+    ``tile_address(like)`` is the address for the dtype of an array.
     """
     bits = _bits()
     sizes = {"ROWS": 6 if bits == 256 else 12, "WIDTH": VECTORS * bits // 8}
     if import_module("numba").config.DISABLE_JIT:
-        return {**sizes, "multiply_tile": _plain}
-    return {**sizes, "multiply_tile": _intrinsic(bits, sizes["ROWS"])}
+        return {**sizes, "multiply_tile": _plain, "tile_address": lambda like: 0}
+    multiply, address = _intrinsics(bits, sizes["ROWS"])
+    return {**sizes, "multiply_tile": multiply, "tile_address": address}
 
 
 def _bits() -> int:
@@ -45,22 +49,31 @@ def _bits() -> int:
 
 
 def _plain(
-    target: Any, source: Any, packed: Any, row: int, rows: int, column: int, width: int
+    address: int,
+    target: Any,
+    source: Any,
+    packed: Any,
+    row: int,
+    rows: int,
+    column: int,
+    width: int,
 ) -> None:
     """``multiply_tile`` with NumPy."""
     count, panel = source.shape[1], names()["WIDTH"] // packed.itemsize
     weight = packed[column * count :][: count * panel].reshape(count, panel)
-    mine = np.s_[row : row + rows]
-    target[mine, column : column + width] = source[mine] @ weight[:, :width]
+    target[row : row + rows, column : column + width] = (
+        source[row : row + rows] @ weight[:, :width]
+    )
 
 
-def _intrinsic(bits: int, most: int) -> Any:
-    """``multiply_tile`` for numba: a function of LLVM's for each number of rows."""
+def _intrinsics(bits: int, most: int) -> tuple[Any, Any]:
+    """``multiply_tile`` and ``tile_address`` for numba."""
     extending, types = map(import_module, ("numba.extending", "numba.core.types"))
-    ir = import_module("llvmlite.ir")
+    ir, int64 = import_module("llvmlite.ir"), types.int64
 
     def multiply_tile(
         context: Any,
+        address: Any,
         target: Any,
         source: Any,
         packed: Any,
@@ -70,54 +83,76 @@ def _intrinsic(bits: int, most: int) -> Any:
         width: Any,
     ) -> Any:
         def written(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            address, (row, rows, column, width) = given[0], given[4:]
             arrays = [
                 context.make_array(type)(context, builder, value)
-                for type, value in zip(signature.args, given[:3])
+                for type, value in zip(signature.args[1:4], given[1:4])
             ]
-            row, rows, column, width = given[3:]
-            steps = [builder.extract_value(x.shape, 1) for x in arrays[:2]]
+            step, count = (builder.extract_value(x.shape, 1) for x in arrays[:2])
             to, of, packed = (x.data for x in arrays)
-            start = builder.add(builder.mul(row, steps[0]), column)
+            start = builder.add(builder.mul(row, step), column)
             to = builder.gep(to, [start])
-            of = builder.gep(of, [builder.mul(row, steps[1])])
-            packed = builder.gep(packed, [builder.mul(column, steps[1])])
-            end = builder.append_basic_block("multiplied")
-            choice = builder.switch(rows, end)
-            for k in range(1, most + 1):
-                case = builder.append_basic_block(f"rows{k}")
-                choice.add_case(ir.IntType(64)(k), case)
-                tile = _Tile(builder.module, bits, signature.args[0].dtype.name, k)
-                builder.position_at_end(case)
-                builder.call(tile.function, [to, of, packed, *steps, width])
-                builder.branch(end)
-            builder.position_at_end(end)
+            of = builder.gep(of, [builder.mul(row, count)])
+            packed = builder.gep(packed, [builder.mul(column, count)])
+            type = _Tile(bits, signature.args[1].dtype.name, 0).chosen
+            function = builder.inttoptr(address, type.as_pointer())
+            builder.call(function, [rows, to, of, packed, step, count, width])
             return context.get_dummy_value()
 
-        numbers = [types.int64] * 4
-        return types.void(target, source, packed, *numbers), written
+        numbers = [int64] * 4
+        return types.void(int64, target, source, packed, *numbers), written
 
-    return extending.intrinsic(multiply_tile)
+    def tile_address(context: Any, like: Any) -> Any:
+        def written(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            dtype = signature.args[0].dtype.name
+            function = _chosen(builder.module, bits, dtype, most)
+            return builder.ptrtoint(function, ir.IntType(64))
+
+        return int64(like), written
+
+    return extending.intrinsic(multiply_tile), extending.intrinsic(tile_address)
+
+
+def _chosen(module: Any, bits: int, dtype: str, most: int) -> Any:
+    """The function that goes on to that for as many rows as it gets first."""
+    ir = import_module("llvmlite.ir")
+    made = ir.Function(module, _Tile(bits, dtype, 0).chosen, f"tile_{dtype}")
+    made.linkage = "internal"
+    builder = ir.IRBuilder(made.append_basic_block())
+    rows, *given = made.args
+    end = made.append_basic_block()
+    choice = builder.switch(rows, end)
+    for k in range(1, most + 1):
+        case = made.append_basic_block()
+        choice.add_case(rows.type(k), case)
+        builder.position_at_end(case)
+        builder.call(_Tile(bits, dtype, k).written(module), given)
+        builder.branch(end)
+    builder.position_at_end(end)
+    builder.ret_void()
+    return made
 
 
 class _Tile:
-    """The function of some rows: void(to, of, packed, step of to, count, width)."""
+    """The function of some rows: void(to, of, packed, step of to, count, width);
+    ``chosen`` is the type of the one that takes the number of rows too."""
 
-    def __init__(self, module: Any, bits: int, dtype: str, rows: int):
+    def __init__(self, bits: int, dtype: str, rows: int):
         self.ir = ir = import_module("llvmlite.ir")
         single = dtype == "float32"
-        self.module, self.rows, self.size = module, rows, 4 if single else 8
+        self.rows, self.size = rows, 4 if single else 8
         self.number = ir.FloatType() if single else ir.DoubleType()
         self.lanes = bits // (8 * self.size)
         self.vector = ir.VectorType(self.number, self.lanes)
         self.int = ir.IntType(64)
-        name = f"tile_{rows}_{dtype}"
-        known = module.globals.get(name)
-        self.function = self._written(name) if known is None else known
+        given = [self.number.as_pointer()] * 3 + [self.int] * 3
+        self.type = ir.FunctionType(ir.VoidType(), given)
+        self.chosen = ir.FunctionType(ir.VoidType(), [self.int, *given])
 
-    def _written(self, name: str) -> Any:
-        ir, int = self.ir, self.int
-        given = [self.number.as_pointer()] * 3 + [int] * 3
-        made = ir.Function(self.module, ir.FunctionType(ir.VoidType(), given), name)
+    def written(self, module: Any) -> Any:
+        """The function, in a module that does not have it yet."""
+        ir, int, self.module = self.ir, self.int, module
+        made = ir.Function(module, self.type, f"tile_{self.rows}_{8 * self.size}")
         made.linkage = "internal"
         made.attributes.add("noinline")
         for pointer in made.args[:3]:
