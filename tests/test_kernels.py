@@ -292,6 +292,7 @@ def test_text_of_a_chain_is_numpy(chain, seed):
 def _interpreted(text):
     scope = {"np": np}
     scope.update(dict.fromkeys(["njit", "inlined", "reordered"], lambda f: f))
+    scope["widened"] = lambda: None
     exec(text, scope)
     return np.errstate(all="ignore")(scope["kernel"])
 

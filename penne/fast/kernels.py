@@ -515,7 +515,7 @@ class _Writer:
         starts = [f"s_{n}" for n, x in zip(names, arrays) if x.kind in (FULL, FEATURE)]
         given = ["first", "last", "width", *names]
         given[3:3] = ["at"] if self.alone else starts
-        self.lines = [f"def {self.name}({', '.join(given)}):"]
+        self.lines = [f"def {self.name}({', '.join(given)}):", "    widened()"]
         if self.alone:
             self.lines += [f"    {s} = at[{k}]" for k, s in enumerate(starts)]
         self._part(True, "    ")

@@ -26,20 +26,24 @@ def kernel(found, like):
 
 @cache
 def names() -> dict[str, Any]:
-    """What kernels find: ``multiply_tile``, ``tile_address``, ``ROWS`` and ``WIDTH``.
+    """What kernels find: ``multiply_tile``, ``tile_address``, ``widened``, ``ROWS``
+    and ``WIDTH``.
 
     ``multiply_tile(address, target, source, packed, row, rows, column, width)``
     computes target = source @ weight for ``rows`` rows, 1..ROWS, from ``row`` on, and
     ``width`` columns from ``column`` on, which is the first of a panel; all three
     arrays are C-contiguous, of one floating dtype, two 2-D and the packed weight 1-D.
-    ``tile_address(like)`` is the address for the dtype of an array.
+    ``tile_address(like)`` is the address for the dtype of an array.  ``widened()`` has
+    the function that it stands in use the longest vectors: LLVM by itself takes shorter
+    ones, for the sake of programs that seldom use any.
     """
     bits = _bits()
     sizes = {"ROWS": 6 if bits == 256 else 12, "WIDTH": VECTORS * bits // 8}
     if import_module("numba").config.DISABLE_JIT:
-        return {**sizes, "multiply_tile": _plain, "tile_address": lambda like: 0}
-    multiply, address = _intrinsics(bits, sizes["ROWS"])
-    return {**sizes, "multiply_tile": multiply, "tile_address": address}
+        made: Any = _plain, lambda like: 0, lambda: None
+    else:
+        made = _intrinsics(bits, sizes["ROWS"])
+    return {**sizes, **dict(zip(("multiply_tile", "tile_address", "widened"), made))}
 
 
 def _bits() -> int:
@@ -66,8 +70,8 @@ def _plain(
     )
 
 
-def _intrinsics(bits: int, most: int) -> tuple[Any, Any]:
-    """``multiply_tile`` and ``tile_address`` for numba."""
+def _intrinsics(bits: int, most: int) -> list[Any]:
+    """``multiply_tile``, ``tile_address`` and ``widened`` for numba."""
     extending, types = map(import_module, ("numba.extending", "numba.core.types"))
     ir, int64 = import_module("llvmlite.ir"), types.int64
 
@@ -110,7 +114,15 @@ def _intrinsics(bits: int, most: int) -> tuple[Any, Any]:
 
         return int64(like), written
 
-    return extending.intrinsic(multiply_tile), extending.intrinsic(tile_address)
+    def widened(context: Any) -> Any:
+        def written(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            length = f'"prefer-vector-width"="{bits}"'
+            set.add(builder.function.attributes, length)  # llvmlite knows no such names
+            return context.get_dummy_value()
+
+        return types.void(), written
+
+    return list(map(extending.intrinsic, (multiply_tile, tile_address, widened)))
 
 
 def _chosen(module: Any, bits: int, dtype: str, most: int) -> Any:
