@@ -10,7 +10,7 @@ imports ``running``, ``layout``, ``structure``,
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import methodcaller
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,23 +33,39 @@ _item = methodcaller("item")
 
 
 class Later:
-    """A node of a composite op: its slots that are not ``known`` are computed if
-    someone asks for them."""
+    """A node of a composite op.  Its slots of which an evaluation has the rows, by
+    ``places``, are taken from there, the others are computed, if someone asks."""
 
     def __init__(
-        self, x: Expression, values: Mapping[Expression, Any], known: dict[int, Any]
+        self,
+        x: Expression,
+        values: Mapping[Expression, Any],
+        places: Mapping[int, "Row"],
+        arrays: Sequence[Any],
     ):
-        self.x, self.values, self.known = x, values, known
+        self.x, self.values, self.places, self.arrays = x, values, places, arrays
         self.computed: Computed | None = None
 
     def at(self, slot: int) -> Any:
         """The value of a slot."""
-        if slot in self.known:
-            return self.known[slot]
+        if slot in self.places:
+            return self.places[slot].of(self.arrays)
         if self.computed is None:
             arrays = [self.values[a] for a in self.x.args]
             self.computed = self.x.op.forward(*arrays)  # type: ignore[union-attr]  # it has one
         return self.computed.at(slot)  # type: ignore[union-attr]  # it is there
+
+
+class Row(NamedTuple):
+    """Where a value is: the number of an array, and which row; None for all of it."""
+
+    number: int
+    row: int | None
+
+    def of(self, arrays: Sequence[Any]) -> Any:
+        """The value."""
+        array = arrays[self.number]
+        return _own(array) if self.row is None else array[self.row]
 
 
 class Plan:
@@ -82,13 +98,13 @@ class Plan:
         where = graph.where
         asked = dict.fromkeys([*wanted, *where] if keep else wanted)
         arrays = [x for x in asked if not isinstance(x.type, Slots)]
-        self.codes = [where[x] for x in arrays]
-        self.nodes = [
+        single = [where[x] for x in arrays]
+        nodes = [
             (place[x], {k: where[x] + (k + 1 << ROW) for k in sorted(x.op.kept)})  # type: ignore[union-attr]  # it is composite
             for x in asked
             if isinstance(x.type, Slots)
         ]
-        codes = chain(self.codes, *(slots.values() for _, slots in self.nodes))
+        codes = list(chain(single, *(slots.values() for _, slots in nodes)))
         sources = tuple(dict.fromkeys(map(source_of, codes)))
         kinds = [isinstance(x, Parameter) for x in structure.leaves]
         wrt = (
@@ -98,12 +114,16 @@ class Plan:
         self.program = _made(
             _programs, key, lambda: Program(structure.shapes, sources, wrt)
         )
-        loss = self.codes[0]
+        loss = single[0]
         rows = self.program, loss, structure.content()
         self.layout = _made(
             _layouts, rows, lambda: Layout(structure, self.program, loss)
         )
         self.of = dict(zip(sources, self.program.outputs))
+        self.rows = [self._row(code) for code in single]
+        self.nodes = [
+            (x, {k: self._row(code) for k, code in slots.items()}) for x, slots in nodes
+        ]
         self.size = sum(len(kind.nodes) for kind in graph.kinds), len(graph.kinds)
         self.asked = [place[x] for x in arrays]
         self.leaves = [place[x] for x in structure.leaves]
@@ -111,6 +131,14 @@ class Plan:
         self.various = {
             column: [place[x] for x in xs] for column, xs in structure.various.items()
         }
+
+    def _row(self, code: int) -> Row:
+        """Where the value of an expression with this code is."""
+        made = self.of[source_of(code)]
+        if made.space is None:
+            return Row(made.number, None)
+        row, place = code & ROWS, self.layout.place.get(made.space)
+        return Row(made.number, row if place is None else int(place[row]))
 
 
 class Recipe:
@@ -179,28 +207,17 @@ class Evaluation:
 
     def value(self) -> Any:
         """The value of the first expression that was asked for."""
-        return self._at(self.recipe.plan.codes[0])
-
-    def _at(self, code: int) -> Any:
-        made = self.recipe.plan.of[source_of(code)]
-        array = self.run.values[made.number]
-        if made.space is None:
-            return _own(array)
-        place = self.recipe.layout.place.get(made.space)
-        row = code & ROWS
-        return array[row if place is None else place[row]]
+        return self.recipe.plan.rows[0].of(self.run.values)
 
     def asked(self) -> dict[Expression, Any]:
         """The values of what was asked for, but for nodes of composite ops."""
-        recipe = self.recipe
-        return {x: self._at(code) for x, code in zip(recipe.asked, recipe.plan.codes)}
+        arrays, recipe = self.run.values, self.recipe
+        return {x: row.of(arrays) for x, row in zip(recipe.asked, recipe.plan.rows)}
 
     def later(self, values: Mapping[Expression, Any]) -> dict[Expression, Any]:
         """The nodes of composite ops that were asked for, as values of theirs."""
-        return {
-            x: Later(x, values, {k: self._at(code) for k, code in slots.items()})
-            for x, slots in self.recipe.nodes
-        }
+        arrays = self.run.values
+        return {x: Later(x, values, rows, arrays) for x, rows in self.recipe.nodes}
 
     def gradients(self, sparse: bool) -> dict[Any, Any]:
         """By parameter, its gradient."""
