@@ -1,4 +1,4 @@
-"""The command: python -m benchmarks [WORKLOAD ...], or building, or family, alone."""
+"""python -m benchmarks [WORKLOAD ...], or building, first or family alone."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from .workloads import ASKED, DEFAULT, WORKLOADS
 
 ALONE = {
     "building": ("what building expressions costs", report.building_text),
+    "first": ("what comes first costs", report.first_text),
     "family": ("what the cells of the literature cost", report.family_text),
 }
 

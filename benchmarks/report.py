@@ -144,6 +144,15 @@ def building_text(measured: Iterable[tuple[str, float]]) -> str:
     return table(["what is built", "median, µs"], rows) + "\n"
 
 
+def first_text(measured: Iterable[tuple[str, float, float]]) -> str:
+    """First times beside second times, in Markdown."""
+    rows = [
+        [what, short(first), short(second), f"{first / second:.2f}"]
+        for what, first, second in measured
+    ]
+    return table(["update", "first", "then", "ratio"], rows) + "\n"
+
+
 def family_text(measured: Iterable[tuple[str, int, float]]) -> str:
     """What updates of the cells cost, in Markdown: for each parameter, against that of
     the first cell."""

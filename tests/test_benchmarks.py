@@ -13,6 +13,7 @@ from benchmarks import (
     __main__,
     building,
     family,
+    first,
     peer_penne,
     report,
     running,
@@ -183,6 +184,16 @@ def test_building():
     assert measured[0][1] < measured[1][1] < measured[-1][1]
     text = report.building_text(measured)
     assert all(f"| {what} | " in text for what, _ in measured)
+
+
+@pytest.mark.usefixtures("_small")
+def test_first(monkeypatch):
+    """First and second times of shapes are told apart; the table gives their ratio."""
+    monkeypatch.setattr(first, "SHAPES", 2)
+    for shapes in (first.lengths, first.sentences, first.trees):
+        assert all(0 < ms < 1e5 for ms in shapes())
+    assert first.twice(lambda shape: None, [1, 2, 3]) < (1.0, 1.0)
+    assert "| new | 3.00 | 2.00 | 1.50 |" in report.first_text([("new", 3.0, 2.0)])
 
 
 def test_family(monkeypatch):
