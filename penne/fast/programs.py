@@ -33,7 +33,7 @@ from .rewriting import (
 )
 from .structure import Shape
 
-CALL, PLACE = 2e-6, 1e-9  # seconds, about: of a call of NumPy, of a place in it
+CALL, PLACE = 4e-6, 2e-9  # seconds, about: of a call of NumPy, of a place in it
 COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
 LOADING = 0.3  # of kernels that are on disk
 GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything runs
