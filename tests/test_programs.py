@@ -166,6 +166,18 @@ def test_what_only_a_recursion_uses_is_computed_in_it():
     agree(loss)
 
 
+def test_sums_for_several_gates_are_parts_of_one():
+    """Biases of gates that share a product get their gradients from one sum over all
+    rows, and tables looked up by the same symbols theirs from one scatter."""
+    loss = outputs(LSTM(-V, H), [[1, 2, 3, 2], [4, 0], [1]])
+    order = recipe(loss).program.order
+    sums = [x for x in order if x.op == "total" and x.type.shape == (3 * H,)]
+    lookups = [x for x in order if x.op == "lookup"]
+    assert len(sums) == len(lookups) == 1
+    assert lookups[0].type.shape == (V, 3 * H)
+    agree(loss)
+
+
 def test_what_is_always_the_same_is_computed_once():
     """What depends on nothing but where rows are is kept, with the layout, and not
     given away: a user may write to the gradients that he gets."""

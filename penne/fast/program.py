@@ -11,6 +11,7 @@ added up:
     pick     one row, without the axis of rows; ``place`` is its adjoint
     whole    a space as one array, in the order of the graph; ``rows`` is its adjoint
     total    the sum over rows; ``cross`` is the total of outer products
+    lookup   the gradient of lookups: rows that are added up; ``columns`` of these
     expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 
 This module imports ``structure`` and ``composite``.

@@ -27,6 +27,7 @@ from .rewriting import (
     pack_products,
     resolved,
     share_lookups,
+    sum_together,
     take_symbols,
     turn_weights,
     unify,
@@ -98,6 +99,7 @@ class Program:
                 {k: builder.leaves[k] for k in wrt if k in builder.leaves}
             )
         drop_broadcasts(reachable([*self.outputs, *self.gradients]))
+        sum_together(reachable([*self.outputs, *self.gradients]))
         self._unify()
         self.kept = {*self.outputs, *self.gradients}
         self._arrange()

@@ -5,6 +5,7 @@ This module imports ``program`` and ``adjoint``.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ..dtypes import ArrayType
 from ..graph import OPS
@@ -140,6 +141,59 @@ def _transposed(y: Instruction) -> tuple[Instruction, Instruction] | None:
     x, swapped = y.inputs
     alone = swapped.space is None and len(swapped.type.shape) == 2
     return (swapped.inputs[0], x) if alone else None
+
+
+def sum_together(order: Iterable[Instruction]) -> None:
+    """Sums over the rows of what is joined, as gradients of the biases of several gates
+    are, become parts of one sum; so do the gradients of lookups by the same symbols."""
+    order = list(order)
+    users: dict[Instruction, list[Instruction]] = defaultdict(list)
+    for y in order:
+        for x in y.inputs:
+            users[x].append(y)
+    for y in order:
+        joins = y.op is JOIN and y.space is not None and y.params["axis"] == -1
+        if joins and len(set(y.inputs)) == len(y.inputs):
+            _sum_parts(y, users)
+
+
+def _sum_parts(y: Instruction, users: dict[Instruction, list[Instruction]]) -> None:
+    """The sums of the parts of y."""
+    start = 0
+    sums: dict[Any, list[tuple[Instruction, int]]] = defaultdict(list)
+    for x in y.inputs:
+        width = x.type.shape[-1]
+        for t in users[x]:
+            if t.op == "total" and t.type.shape == (width,):
+                sums["total", None].append((t, start))
+            elif (
+                t.op == "lookup" and len(t.inputs) == 2 and len(t.params["shape"]) == 2
+            ):
+                sums["lookup", t.inputs[1], t.params["shape"][0]].append((t, start))
+        start += width
+    for (op, *symbols), parts in sums.items():
+        if len(parts) > 1:
+            _sum_whole(op, [y, *symbols[:1]], start, parts)
+
+
+def _sum_whole(
+    op: str,
+    inputs: list[Any],
+    width: int,
+    parts: Sequence[tuple[Instruction, int]],
+) -> None:
+    """One sum of all, of which those that there were are parts."""
+    first = parts[0][0].type
+    shape = (*first.shape[:-1], width)
+    type = ArrayType(shape, first.dtype, first.strength)
+    if op == "total":
+        whole = Instruction(op, inputs[:1], type)
+    else:
+        whole = Instruction(op, inputs, type, params={"shape": shape})
+    for t, start in parts:
+        stop = start + t.type.shape[-1]
+        t.inputs, t.params = [whole], {"steps": ((start, stop, 1),)}
+        t.op = SLICE if op == "total" else "columns"
 
 
 def drop_broadcasts(order: Iterable[Instruction]) -> None:

@@ -482,6 +482,12 @@ def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
     return sum_rows(inverse, rows, run.lengths[x.space])[1]
 
 
+def _columns(run: Run, x: Instruction, inputs: Any) -> Any:
+    """Columns of rows."""
+    (rows,), ((start, stop, _),) = inputs, x.params["steps"]
+    return rows._replace(values=rows.values[:, start:stop], shape=x.type.shape)
+
+
 _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "take": _take,
     "scatter": _scatter,
@@ -498,5 +504,6 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "turned": lambda run, x, inputs: inputs[0].T,
     "total": _total,
     "lookup": _lookup,
+    "columns": _columns,
     "gathered": _gathered,
 }
