@@ -28,7 +28,7 @@ _plain_types = Cache("types of rows", 1 << 14)
 
 ADD, ADD_ALL = OPS["add"], OPS["add_all"]
 STACK, CONCATENATE = OPS["stack"], OPS["concatenate"]
-MANY = 8  # with more arguments than this a sum or a join takes them as rows
+MANY, FEW = 8, 3  # with more arguments a sum, or a join, takes them as rows
 ROW, SLOT = 24, 12  # a code is kind | slot + 1 | row
 ROWS = (1 << ROW) - 1
 
@@ -182,7 +182,8 @@ def _uniform(nodes: list[Expression]) -> bool:
 
 def _kinds(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
     """Nodes of one op, type and arity, as kinds."""
-    if rows and len(nodes[0].args) > MANY and op in (STACK, CONCATENATE, ADD_ALL):
+    most = MANY if op is ADD_ALL else FEW
+    if rows and len(nodes[0].args) > most and op in (STACK, CONCATENATE, ADD_ALL):
         wide = [_wide(op, x) for x in nodes]
         if all(wide):
             return [kind for kind in wide if kind is not None]
