@@ -21,6 +21,7 @@ from . import vectors
 from .store import function, stored
 
 FULL, ROW, FEATURE, SCALAR, PACKED = range(5)
+AXES = (2, 1, 1, 0, 1)  # of arrays of each class
 _kernels = Cache("kernels", 512)
 
 
@@ -676,9 +677,8 @@ class _Body:
 
 def _numba_type(kind: int, dtype: str, written: bool) -> str:
     """The type of an array, as numba writes it; one that is read may be read-only."""
-    ndim = {FULL: 2, ROW: 1, FEATURE: 1, SCALAR: 0, PACKED: 1}[kind]
     dtype = "boolean" if dtype == "bool" else dtype
-    return f"Array({dtype}, {ndim}, 'C', readonly={not written})"
+    return f"Array({dtype}, {AXES[kind]}, 'C', readonly={not written})"
 
 
 _INDEX = "Array(int64, 1, 'C', readonly=True)"

@@ -18,7 +18,7 @@ from ..rows import Grouping, Rows, sum_rows
 from .buffers import empty
 from .describing import Kernel
 from .fusing import SLICE, Group
-from .kernels import FULL, PACKED, SCALAR
+from .kernels import AXES, FULL, PACKED, SCALAR
 from .layout import Layout
 from .lowering import added
 from .packing import address, packed
@@ -369,6 +369,8 @@ def flat(array: Any, kind: int) -> Array:
         return packed(array)
     if not array.flags.c_contiguous:
         array = np.ascontiguousarray(array)
+    if array.ndim == AXES[kind]:
+        return array
     if kind == FULL:
         return array.reshape(prod(array.shape[:-1]), array.shape[-1])
     return array.reshape(-1 if kind != SCALAR else ())
