@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
-from penne.fast import kernels, store, vectors
+from penne.fast import kernels, packing, store, tiles, vectors
 from penne.fast.kernels import (
     FEATURE,
     FULL,
@@ -424,17 +424,11 @@ def _product(dtype):
     return store.function(kernels._pasted(PRODUCT.strip()), "kernel", types)
 
 
-@given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
-@settings(max_examples=100)
-def test_products_of_rows_are_numpy_s(data, dtype):
-    """Of any rows by any weight, in either order in memory; no other row is written."""
-    rows, count = (data.draw(st.integers(0, n)) for n in (40, 70))
-    width, first = data.draw(st.integers(1, 150)), data.draw(st.integers(0, rows))
+def _check_product(rows, count, width, first, dtype, order):
+    """A product of rows from ``first`` on is NumPy's; no other row is written."""
     rng = np.random.default_rng(0)
     source = rng.normal(size=(rows, count)).astype(dtype)
-    weight = np.asarray(
-        rng.normal(size=(count, width)), dtype, order=data.draw(st.sampled_from("CF"))
-    )
+    weight = np.asarray(rng.normal(size=(count, width)), dtype, order=order)
     target = np.full((rows, width), 7, dtype)
     _product(dtype)(address(dtype), target, source, packed(weight), first, rows)
     assert (target[:first] == 7).all()
@@ -442,6 +436,38 @@ def test_products_of_rows_are_numpy_s(data, dtype):
     bound = abs(source[first:]).astype(float) @ abs(weight).astype(float)
     small = 2 * (count + 1) * np.finfo(dtype).eps * bound
     assert (abs(target[first:] - exact) <= small).all()
+
+
+@given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
+@settings(max_examples=100)
+def test_products_of_rows_are_numpy_s(data, dtype):
+    """Of any rows by any weight, in either order in memory."""
+    rows, count = (data.draw(st.integers(0, n)) for n in (40, 70))
+    width, first = data.draw(st.integers(1, 150)), data.draw(st.integers(0, rows))
+    order = data.draw(st.sampled_from("CF"))
+    _check_product(rows, count, width, first, dtype, order)
+
+
+@pytest.fixture(params=[128, 256, 512])
+def _vectors(request, tmp_path, monkeypatch):
+    """Kernels for vectors of some length."""
+    kept = tiles.names, store.function, address, packing._finder, packing._packing
+    monkeypatch.setenv("PENNE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(tiles, "_bits", lambda: request.param)
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
+
+
+@pytest.mark.usefixtures("_vectors")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_by_vectors_of_every_length(dtype):
+    """Processors with shorter vectors have smaller tiles."""
+    for rows in (1, 2, 5, 13):
+        for width in (1, 7, 32, 50):
+            _check_product(rows, 30, width, 0, dtype, "C")
 
 
 def _halves():
