@@ -9,13 +9,14 @@ imports ``running``, ``layout``, ``structure``,
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..composite import PROJECT, Computed, Slots
 from ..graph import Expression, Parameter
+from ..randomness import Random
 from ..rows import Rows
 from ..settings import Cache
 from .collect import ROW, ROWS, Collected, source_of
@@ -30,6 +31,7 @@ from .structure import Structure
 _programs = Cache("programs", 1 << 8)
 _layouts = Cache("layouts", 1 << 6)
 _item = methodcaller("item")
+_serial = attrgetter("serial")
 
 
 class Later:
@@ -128,6 +130,7 @@ class Plan:
         self.asked = [place[x] for x in arrays]
         self.leaves = [place[x] for x in structure.leaves]
         self.drawn = [place[x] for x in graph.leaves]
+        self.random = any(isinstance(x, Random) for x in graph.leaves)
         self.various = {
             column: [place[x] for x in xs] for column, xs in structure.various.items()
         }
@@ -151,6 +154,8 @@ class Recipe:
         self.nodes = [(nodes[k], slots) for k, slots in plan.nodes]
         self.leaves = [nodes[k] for k in plan.leaves]
         self.drawn = [nodes[k] for k in plan.drawn]
+        if plan.random:  # in the order of creation, which may not be that of the plan
+            self.drawn.sort(key=_serial)
         self.various = {
             column: [nodes[k] for k in places]
             for column, places in plan.various.items()
