@@ -90,7 +90,7 @@ def main():
             line = "".join(f"{rate:4.0f}" for rate in rates)
             print(f"{name:10}{line} {model.n_params():7,} {spent:5.0f}")
             axes.plot(sizes, rates, "o-", label=name)
-        axes.axvline(LEARNT + 0.5, color="grey")
+        axes.axvline(LEARNT + 0.5, color="grey", ls="--", label="learnt up to here")
         axes.set(xlabel="numbers in the expression", ylabel="% right", ylim=(0, 102))
         axes.legend()
 

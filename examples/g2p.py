@@ -66,13 +66,17 @@ def draw(model, vocabulary, curve, word="thoughtfully"):
     with figure("g2p.png", 2) as (left, right):
         left.plot(range(1, len(curve) + 1), curve, "o-")
         left.set(xlabel="epochs", ylabel="% of phones wrong", ylim=(0, None))
+        left.locator_params(axis="x", integer=True)
+        right.grid(visible=False)
+        right.set(title="letters looked at before each phone")
         right.imshow(compute_value(model.focus)[0], cmap="Greys", aspect="auto")
         right.set_xticks(range(len(word)), word)
         right.set_yticks(range(len(said) + 1), [*said, "end"])
 
 
 def main():
-    args = options(__doc__, units=64, epochs=8, words=30000, judged=1000, seed=0)
+    first = dict(units=64, epochs=8, words=30000, judged=1000, seed=0)
+    args = options(__doc__, least=dict(judged=4), **first)
     rng, begun = np.random.default_rng(args.seed), time.process_time()
     vocabulary, learn, choose, held_out = cmudict.spelled(args.words)
     model = Speller(len(vocabulary), args.units, rng)
