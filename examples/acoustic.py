@@ -49,7 +49,7 @@ def network(phones, cell, n, rng):
 def near(weights, phones, cell, rng):
     """The network of this cell that has about so many weights."""
     count = lambda n: network(phones, cell, n, rng).n_params()
-    n = bisect(range(2, 200), weights, key=count) + 1
+    n = bisect(range(2, round(weights**0.5)), weights, key=count) + 1
     return n, network(phones, cell, n, rng)
 
 
