@@ -66,7 +66,7 @@ def draw(model, vocabulary, curve, word="thoughtfully"):
     with figure("g2p.png", 2) as (left, right):
         left.plot(range(1, len(curve) + 1), curve, "o-")
         left.set(xlabel="epochs", ylabel="% of phones wrong", ylim=(0, None))
-        left.locator_params(axis="x", integer=True)
+        left.locator_params(axis="x", integer=True, min_n_ticks=1)
         right.grid(visible=False)
         right.set(title="letters looked at before each phone")
         right.imshow(compute_value(model.focus)[0], cmap="Greys", aspect="auto")

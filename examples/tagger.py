@@ -90,7 +90,7 @@ def main():
             print(row.format(name, tagger.n_params(), *wrong(tagger, held_out), spent))
             axes.plot(range(1, len(curve) + 1), curve, "o-", label=name)
         axes.set(xlabel="epochs", ylabel="% of words with a wrong mark", ylim=(0, None))
-        axes.locator_params(axis="x", integer=True)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         axes.legend()
 
 
