@@ -8,8 +8,8 @@ words, of 2,773 that were not learnt from (seed 0; seconds of processor time)::
 
                    weights  vowels   words     s
     commonest mark       0   28.57   53.88     0
-    so far          25,756   18.94   33.47    27
-    both ways       25,924   10.37   18.68    54
+    so far          25,756   18.94   33.47    19
+    both ways       25,924   10.37   18.68    38
 """
 
 import time
