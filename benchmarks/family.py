@@ -2,10 +2,11 @@
 
     python -m benchmarks.family [SECONDS]
 
-The cells are updated in turn, one after the other, for SECONDS each, once their kernels
-are compiled.  Prints one line of JSON: for each its name, its parameters and the median
-of an update, in milliseconds of processor time; where several threads are used, of
-time.
+Each cell is measured twice: with as many units as all others, and with about as many
+parameters as the first.  They are updated in turn, one after the other, for
+SECONDS each, once their kernels are compiled.  Prints one line of JSON: for each its
+name, then, both times, its units, its parameters and the median of an update, in
+milliseconds of processor time; where several threads are used, of time.
 """
 
 import json
@@ -13,6 +14,7 @@ import os
 import statistics
 import sys
 import time
+from bisect import bisect
 from collections.abc import Callable
 from typing import Any
 
@@ -40,35 +42,59 @@ NAMES = (
     "SimplifiedGRU",
     "VanillaRNN",
 )
+STEP = 8
 LEAST = 5
 WARM_UPS = 10
-Row = tuple[str, int, float]
+Size = tuple[int, int, float]  # units, parameters, milliseconds
+Row = tuple[str, *Size, *Size]
+Make = Callable[[int], RecurrentUnit]
 
 
-def cells() -> dict[str, RecurrentUnit]:
-    """Every variant by its name, then the gated unit and options of the LSTM."""
-    H = SIZES["H"]
-    found = {name: getattr(variants, name)(H, H, rng=0) for name in NAMES}
-    found['GRU(reset="before")'] = GRU(H, H, rng=0)
-    found['GRU(reset="after")'] = GRU(H, H, reset="after", rng=0)
+def makes() -> dict[str, Make]:
+    """Every variant by its name, then the gated unit and options of the LSTM: what
+    makes it, from so many units to as many."""
+    found = {name: _maker(getattr(variants, name)) for name in NAMES}
+    found['GRU(reset="before")'] = _maker(GRU)
+    found['GRU(reset="after")'] = _maker(GRU, reset="after")
     for options in (
         dict(layer_norm=True),
-        dict(projection=H // 2),
         dict(gal_dropout=0.25),
         dict(semeniuta_dropout=0.25),
         dict(zoneout=0.1),
     ):
         ((option, value),) = options.items()
         name = f"StandardLSTM({option}={value})"
-        found[name] = variants.StandardLSTM(H, H, rng=0, **options)
+        found[name] = _maker(variants.StandardLSTM, **options)
+    found["StandardLSTM(projection=half)"] = lambda H: variants.StandardLSTM(
+        H, H, rng=0, projection=H // 2
+    )
     return found
 
 
+def _maker(kind: Any, **options: Any) -> Make:
+    return lambda H: kind(H, H, rng=0, **options)
+
+
+def cells() -> list[tuple[str, RecurrentUnit]]:
+    """Every cell with as many units; then with as many parameters as the first."""
+    made = [(name, make(SIZES["H"])) for name, make in makes().items()]
+    weights = made[0][1].n_params()
+    return made + [(name, heavy(make, weights)) for name, make in makes().items()]
+
+
+def heavy(make: Make, weights: int) -> RecurrentUnit:
+    """The one that has about so many parameters; its units are a multiple of STEP, as
+    products of matrices of odd sizes take longer."""
+    sizes = range(STEP, 8 * SIZES["H"], STEP)
+    k = bisect(sizes, weights, key=lambda n: make(n).n_params())
+    near = map(make, sizes[max(k - 1, 0) : k + 1])
+    return min(near, key=lambda unit: abs(unit.n_params() - weights))
+
+
 def updating(unit: RecurrentUnit, seed: int = 0) -> Callable[[], float]:
-    """One update of a cell: towards random vectors, for random vectors."""
-    T, B, H = (SIZES[name] for name in "TBH")
-    rng = np.random.default_rng(seed)
-    xs = rng.normal(0, 1, (T, B, H)).astype(np.float32)
+    """One update of a cell: towards one number, for random vectors."""
+    shape = SIZES["T"], SIZES["B"], unit.insize[0]
+    xs = np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
     trainer = Adagrad(learning_rate=0.01, delta=0)
 
     def update() -> float:
@@ -85,21 +111,25 @@ def clock() -> Callable[[], float]:
 
 
 def measure(seconds: float = 2.0) -> list[Row]:
-    """Name, parameters and median milliseconds of each cell."""
-    units = cells()
-    updates = {name: updating(unit) for name, unit in units.items()}
-    for update in updates.values():
+    """Name, and for both sizes units, parameters and median milliseconds."""
+    units = [unit for _, unit in cells()]
+    updates = [updating(unit) for unit in units]
+    for update in updates:
         for _ in range(WARM_UPS):
             update()
-    times: dict[str, list[float]] = {name: [] for name in units}
+    times: list[list[float]] = [[] for _ in units]
     now, began = clock(), time.perf_counter()
-    while _lasting(began, seconds * len(units)) or len(times["CIFG"]) < LEAST:
-        for name, update in updates.items():
+    while _lasting(began, seconds * len(units)) or len(times[0]) < LEAST:
+        for found, update in zip(times, updates):
             start = now()
             update()
-            times[name].append(now() - start)
-    medians = {name: statistics.median(found) * 1e3 for name, found in times.items()}
-    return [(name, unit.n_params(), medians[name]) for name, unit in units.items()]
+            found.append(now() - start)
+    sizes = [
+        (unit.outsize, unit.n_params(), round(statistics.median(found) * 1e3, 3))
+        for unit, found in zip(units, times)
+    ]
+    half = len(sizes) // 2
+    return [(name, *a, *b) for name, a, b in zip(makes(), sizes[:half], sizes[half:])]
 
 
 def _lasting(began: float, seconds: float) -> bool:
@@ -111,8 +141,7 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         sys.exit(__doc__)
     os.environ.setdefault("PENNE_FAST", "compiled")  # not NumPy until that pays
-    measured: Any = measure(*map(float, arguments))
-    print(json.dumps([(name, n, round(ms, 3)) for name, n, ms in measured]))
+    print(json.dumps(measure(*map(float, arguments))))
 
 
 if __name__ == "__main__":

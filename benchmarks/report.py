@@ -153,17 +153,22 @@ def first_text(measured: Iterable[tuple[str, float, float]]) -> str:
     return table(["update", "first", "then", "ratio"], rows) + "\n"
 
 
-def family_text(measured: Iterable[tuple[str, int, float]]) -> str:
+def family_text(measured: Iterable[tuple[Any, ...]]) -> str:
     """What updates of the cells cost, in Markdown: for each parameter, against that of
-    the first cell."""
-    (first, *_), *_ = rows = [*measured]
-    costs = {name: ms / n for name, n, ms in rows}
-    cells = [
-        [f"`{name}`", f"{n:,}", short(ms), f"{costs[name] / costs[first]:.2f}"]
-        for name, n, ms in rows
-    ]
-    heads = ["cell", "parameters", "ms", f"time by parameters, `{first}` = 1"]
-    return table(heads, cells) + "\n"
+    the first cell; with as many units, then with as many parameters.
+
+    ``measured``: names, and for both units, parameters and milliseconds.
+    """
+    rows = [*measured]
+    first = rows[0][0]
+    text = [[f"`{name}`"] for name, *_ in rows]
+    for begin in (1, 4):
+        sizes = [row[begin : begin + 3] for row in rows]
+        costs = [ms / n for _, n, ms in sizes]
+        for line, (units, n, ms), cost in zip(text, sizes, costs):
+            line += [f"{units}", f"{n:,}", short(ms), f"{cost / costs[0]:.2f}"]
+    heads = ["units", "parameters", "ms", f"time by parameters, `{first}` = 1"]
+    return table(["cell", *heads, *heads], text) + "\n"
 
 
 # --- the picture ----------------------------------------------------------------------

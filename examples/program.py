@@ -2,24 +2,47 @@
 
 import argparse
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+INK, FAINT = "#2b2b2b", "#d9d9d9"
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
 
-def options(doc, full=None, **first):
-    """What the command line says: numbers, by name, of the kind of those given here.
+
+def options(doc, full=None, least=None, **first):
+    """What the command line says: whole numbers, by name, of at least 1, or 0 where
+    that is the number here.
 
     ``full``: the numbers that ``--full`` takes in their place, for a whole study.
+    ``least``: other smallest numbers, by name.
     """
     parser = argparse.ArgumentParser(
         description=doc.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    least = {name: min(value, 1) for name, value in first.items()} | (least or {})
     for name, value in first.items():
-        parser.add_argument(f"--{name}", type=type(value), default=value, help=" ")
+        said = f"at least {least[name]}"
+        parser.add_argument(f"--{name}", type=int, default=value, help=said)
     if full:
         said = ", ".join(f"{name} {value}" for name, value in full.items())
         parser.add_argument("--full", action="store_true", help=said)
     args = parser.parse_args()
+    for name, number in least.items():
+        if vars(args)[name] < number:
+            parser.error(f"--{name} is at least {number}, got {vars(args)[name]}")
+    if find_spec("matplotlib") is None:
+        parser.error('figures take matplotlib: pip install "penne-nn[examples]"')
     if full and args.full:
         vars(args).update(full)
     return args
@@ -33,10 +56,9 @@ def figure(name, panels=1):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    drawn, axes = pyplot.subplots(
-        1, panels, figsize=(5.5 * panels, 4), layout="constrained"
-    )
-    yield axes
-    drawn.savefig(name, dpi=120)
-    pyplot.close(drawn)
+    with pyplot.rc_context(STYLE):
+        drawn, axes = pyplot.subplots(1, panels, figsize=(5.5 * panels, 4))
+        yield axes
+        drawn.savefig(name, dpi=120)
+        pyplot.close(drawn)
     print("figure:", Path(name).resolve())

@@ -3,19 +3,20 @@
 An Elman network of 10 reads 10,000 strings of Reber's grammar, drawn from 1,000, and
 learns which symbols may come next.  By the recipe of Herta's tutorial: strings of more
 than 10 symbols, one in an update, gradient descent at 0.2.  By one's own: strings of
-any length, two in an update, Adam from 0.02 down to 0.  "Foretold" are strings of 1,000
-new ones where each legal symbol is above each illegal one at every step; "inside" are
-those of 1,000 samples that are strings of the grammar, whole.
+any length, five in an update, Adam from 0.04 down to 0.  "Foretold" are strings of
+1,000 new ones where each legal symbol is above each illegal one at every step; "inside"
+are those of 1,000 samples that are strings of the grammar, whole.
 
     recipe, seed   foretold, inside after 3,000   after 10,000
-    tutorial, 0       0.973,  0.514                 1.000, 0.926
-    tutorial, 1       1.000,  0.620                 1.000, 0.890
-    tutorial, 2       1.000,  0.681                 1.000, 0.927
-    own, 0            1.000,  0.987                 1.000, 0.994
-    own, 1            1.000,  0.989                 1.000, 1.000
-    own, 2            1.000,  0.990                 1.000, 0.999
+    tutorial, 0       0.973,  0.515                 1.000, 0.881
+    tutorial, 1       1.000,  0.636                 1.000, 0.910
+    tutorial, 2       1.000,  0.653                 1.000, 0.911
+    own, 0            1.000,  0.971                 1.000, 0.990
+    own, 1            1.000,  0.985                 1.000, 0.995
+    own, 2            1.000,  0.980                 1.000, 0.994
 
-Of seeds 0 to 9 by the tutorial's recipe, all but seed 0 foretell 1.000 after 3,000.
+It takes 35 s of processor time.  Of seeds 0 to 39 by the tutorial's recipe 37 foretell
+0.99 after 3,000; 0, 5 and 23 fail where BTS...SXS, with many an S, is to end in E.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ STRINGS = 1000  # to learn from, again and again
 
 RECIPES = {  # strings longer than, in one update, trainer
     "tutorial": lambda count: (10, 1, SGD(0.2)),
-    "own": lambda count: (0, 2, Adam(Linear(0.02, count // 2))),
+    "own": lambda count: (0, 5, Adam(Linear(0.04, count // 5))),
 }
 WHAT = "share of strings foretold", "share of samples in the grammar"
 
@@ -60,15 +61,16 @@ def draw(curves):
         for k, panel in enumerate(panels):
             for (recipe, seed), curve in curves.items():
                 color = f"C{[*RECIPES].index(recipe)}"
-                label = None if seed else recipe
+                label = None if seed else f"{recipe}, {len(curves) // 2} seeds"
                 x, y = np.array(curve)[:, [0, k + 1]].T
                 panel.plot(x, y, ".-", color=color, alpha=0.7, label=label)
             panel.set(xlabel="strings learnt from", ylabel=WHAT[k], ylim=(0, 1.03))
-        panel.legend(frameon=False)
+        panel.legend()
 
 
 def main():
-    args = options(__doc__, dict(seeds=10), strings=10_000, seeds=3)
+    least = dict(strings=10)
+    args = options(__doc__, dict(seeds=10), least, strings=10_000, seeds=3)
     curves = {}
     for recipe in RECIPES:
         for seed in range(args.seeds):

@@ -39,13 +39,14 @@ def written(model, count, rng, ends=1):
     """Strings drawn symbol by symbol, each as likely as the model holds it to be
     legal; up to so many Es, or 100 symbols."""
     model.start()
-    drawn = [np.zeros(count, int)]
-    while len(drawn) < 100:
+    drawn, left = [np.zeros(count, int)], np.full(count, ends)
+    while len(drawn) < 100 and left.max() > 0:
         p = sigmoid(model.step(drawn[-1]))
         values = compute_values(p)
         model.detach(values)
         p = values[p].cumsum(-1)
         drawn.append((p < p[:, -1:] * rng.random((count, 1))).sum(-1))
+        left -= drawn[-1] == SYMBOLS.index("E")
     texts = ["".join(SYMBOLS[s] for s in column) for column in zip(*drawn)]
     return [
         w if w.count("E") < ends else "E".join([*w.split("E")[:ends], ""])

@@ -63,7 +63,7 @@ def draw(curves, said):
         right.plot(sequences()[1][0], "k:", label=["to be said", None])
         right.plot(said[0], label=["sine said", "cosine said"])
         right.set(xlabel="step of the first sequence")
-        right.legend(frameon=False)
+        right.legend()
 
 
 def main():

@@ -197,23 +197,30 @@ def test_first(monkeypatch):
 
 
 def test_family(monkeypatch):
-    """Every variant is there, under its name, and learns; the table gives the time for
-    each parameter against that of the first."""
+    """Every variant is there, under its name, and learns, twice: as large as all, then
+    with about as many parameters; the table gives the time for each parameter against
+    that of the first."""
     for size in "TBH":
         monkeypatch.setitem(family.SIZES, size, 4)
     monkeypatch.setattr(family, "WARM_UPS", 1)
+    monkeypatch.setattr(family, "STEP", 1)
     units = family.cells()
-    assert {type(unit) for unit in units.values()} == FAMILY
-    for unit in units.values():
+    assert {type(unit) for _, unit in units} == FAMILY
+    for _, unit in units:
         update = family.updating(unit)
         losses = [update() for _ in range(8)]
         assert losses[-1] < losses[0]
     measured = family.measure(0.0)
-    assert [name for name, _, _ in measured] == [*units]
-    assert all(ms > 0 for _, _, ms in measured)
-    text = report.family_text([("A", 2000, 10.0), ("B", 500, 5.0)])
-    assert "| `A` | 2,000 | 10.0 | 1.00 |" in text.splitlines()
-    assert "| `B` | 500 | 5.00 | 2.00 |" in text.splitlines()
+    names = [name for name, *_ in measured]
+    assert names * 2 == [name for name, _ in units]
+    assert {units for _, units, *_ in measured} == {4}
+    weights = measured[0][2]
+    assert all(0.7 < row[5] / weights < 1.3 for row in measured)
+    assert all(row[3] > 0 and row[6] > 0 for row in measured)
+    rows = [("A", 4, 2000, 10.0, 4, 2000, 10.0), ("B", 4, 500, 5.0, 9, 1600, 8.8)]
+    text = report.family_text(rows).splitlines()
+    assert "| `A` | 4 | 2,000 | 10.0 | 1.00 | 4 | 2,000 | 10.0 | 1.00 |" in text
+    assert "| `B` | 4 | 500 | 5.00 | 2.00 | 9 | 1,600 | 8.80 | 1.10 |" in text
 
 
 def test_command(tmp_path, capsys):

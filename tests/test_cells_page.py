@@ -42,7 +42,7 @@ def rows():
     """Each cell of the page: how it is made, its equations, its formula, its source."""
     for section in PAGE.split("\n## ")[1:3]:
         base = equations(section.split("```")[1].strip().splitlines())
-        for names, difference, formula, source, _ in table(section):
+        for names, difference, formula, source, *_ in table(section):
             own = equations(re.findall("`(.*?)`", difference))
             for name in re.findall("`(.*?)`", names):
                 yield pytest.param(name, {**base, **own}, formula, source, id=name)

@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(EXAMPLES)
     import embedded_reber
+    import program
     import reber_models as M
     import reber_strings as R
 
@@ -144,26 +145,51 @@ def test_padding():
     assert list(M.foretold(model, lessons)) == alone
 
 
-def run(where, script, *options):
+def run(where, script, *options, check=True):
     """The finished process, started in the directory ``where``."""
     command = [sys.executable, "-W", "error", EXAMPLES / script, *options]
     return subprocess.run(
-        command, cwd=where, capture_output=True, text=True, timeout=200, check=True
+        command, cwd=where, capture_output=True, text=True, timeout=200, check=check
     )
 
 
 def test_reber(tmp_path):
     """It prints a learning curve for each recipe and seed, and draws them."""
-    done = run(tmp_path, "reber.py", "--strings=200", "--seeds=1")
+    done = run(tmp_path, "reber.py", "--strings=1000", "--seeds=1")
     assert not done.stderr
     assert re.findall(r"^(\w+), seed (\d)$", done.stdout, re.M) == [
         ("tutorial", "0"),
         ("own", "0"),
     ]
     rows = re.findall(r"(\d+) strings: (\d\.\d+) foretold, (\d\.\d+) in", done.stdout)
-    assert [int(row[0]) for row in rows] == [*range(20, 201, 20)] * 2
+    assert [int(row[0]) for row in rows] == [*range(100, 1001, 100)] * 2
     assert float(rows[-1][1]) > 0.02  # the recipe of one's own has begun to learn
     assert (tmp_path / "reber.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "said"),
+    [
+        ("reber.py", "--strings=1", "--strings is at least 10, got 1"),
+        ("reber.py", "--seeds=0", "--seeds is at least 1, got 0"),
+        ("embedded_reber.py", "--elman=-1", "--elman is at least 0, got -1"),
+        ("embedded_reber.py", "--updates=1.5", "invalid int value: '1.5'"),
+    ],
+)
+def test_wrong_options(tmp_path, script, option, said):
+    """A number too small is told at once, with the smallest."""
+    done = run(tmp_path, script, option, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+
+
+def test_no_matplotlib(monkeypatch, capsys):
+    """Who cannot draw hears so before the work, not after it."""
+    monkeypatch.setattr(program, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["reber.py"])
+    with pytest.raises(SystemExit):
+        program.options("Learn.", updates=1)
+    assert 'pip install "penne-nn[examples]"' in capsys.readouterr().err
 
 
 def test_embedded_reber(tmp_path):
