@@ -178,6 +178,18 @@ def test_sums_for_several_gates_are_parts_of_one():
     agree(loss)
 
 
+def test_sums_of_products_need_no_products():
+    """The gradients of peepholes are sums of products, which are nowhere kept; but of
+    a product that something else needs."""
+    loss = outputs(LSTM(-V, H), [[1, 2, 3, 2], [4, 0], [1]])
+    order = recipe(loss).program.order
+    assert [x.type.shape for x in order if x.op == "dots"] == [(H,)] * 2
+    agree(loss)
+    p, xs = weights(H), [weights(H, rng=k) for k in range(5)]
+    products = [x * p for x in xs]
+    agree(sum(asum(y) * asum(y * y) for y in products))
+
+
 def test_what_is_always_the_same_is_computed_once():
     """What depends on nothing but where rows are is kept, with the layout, and not
     given away: a user may write to the gradients that he gets."""

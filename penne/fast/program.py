@@ -10,7 +10,8 @@ added up:
     scatter  the adjoint: rows are added up where the index says
     pick     one row, without the axis of rows; ``place`` is its adjoint
     whole    a space as one array, in the order of the graph; ``rows`` is its adjoint
-    total    the sum over rows; ``cross`` is the total of outer products
+    total    the sum over rows; ``cross`` is the total of outer products, and
+             ``dots`` that of products number by number
     lookup   the gradient of lookups: rows that are added up; ``columns`` of these
     expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 

@@ -29,6 +29,7 @@ from .rewriting import (
     share_lookups,
     sum_together,
     take_symbols,
+    total_products,
     turn_weights,
     unify,
 )
@@ -102,6 +103,7 @@ class Program:
         sum_together(reachable([*self.outputs, *self.gradients]))
         self._unify()
         self.kept = {*self.outputs, *self.gradients}
+        total_products(reachable([*self.outputs, *self.gradients]), self.kept)
         self._arrange()
         self._collect_indices()
         at_once = os.environ.get("PENNE_FAST") == "compiled" or self._costs_nothing()

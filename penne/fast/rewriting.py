@@ -3,8 +3,8 @@
 This module imports ``program`` and ``adjoint``.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..dtypes import ArrayType
@@ -18,7 +18,7 @@ BROADCAST = OPS["broadcast"]
 ELEMENTWISE = {
     OPS[name] for name in ("add", "subtract", "multiply", "divide", "add_all")
 }
-GATHER = OPS["gather"]
+MULTIPLY, GATHER = OPS["multiply"], OPS["gather"]
 _ONE_ROW = {"rank": 0, "after": 1}
 JOIN, SLICE = OPS["concatenate"], OPS["slice_axes"]
 
@@ -194,6 +194,19 @@ def _sum_whole(
         stop = start + t.type.shape[-1]
         t.inputs, t.params = [whole], {"steps": ((start, stop, 1),)}
         t.op = SLICE if op == "total" else "columns"
+
+
+def total_products(order: Iterable[Instruction], kept: Container[Instruction]) -> None:
+    """Sums over the rows of products, number by number, as gradients of peepholes are,
+    are computed without the products, where nobody else needs these."""
+    order = list(order)
+    uses = Counter(x for y in order for x in y.inputs)
+    for t in order:
+        (x, *_) = t.inputs or [t]
+        if t.op == "total" and x.op is MULTIPLY and uses[x] == 1 and x not in kept:
+            alike = all(a.space == x.space and a.type is x.type for a in x.inputs)
+            if alike and len(t.type.shape) == 1 and x.type.dtype.char in "fd":
+                t.op, t.inputs = "dots", list(x.inputs)
 
 
 def drop_broadcasts(order: Iterable[Instruction]) -> None:

@@ -446,6 +446,12 @@ def _total(run: Run, x: Instruction, inputs: Any) -> Any:
     return np.add.reduce(rows, axis=0)
 
 
+def _dots(run: Run, x: Instruction, inputs: Any) -> Any:
+    """The sums over rows of products, one for each column."""
+    a, b = (y.reshape(prod(y.shape[:-1]), y.shape[-1]) for y in inputs)
+    return np.einsum("ij,ij->j", a, b)
+
+
 def _gathered(run: Run, x: Instruction, inputs: Any) -> Any:
     """The total over some rows."""
     return _total(run, x, [inputs[0][run.layout.indices[x.index].dst]])
@@ -505,6 +511,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "dense": lambda run, x, inputs: inputs[0].dense(),
     "turned": lambda run, x, inputs: inputs[0].T,
     "total": _total,
+    "dots": _dots,
     "lookup": _lookup,
     "columns": _columns,
     "gathered": _gathered,
