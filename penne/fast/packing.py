@@ -55,18 +55,24 @@ def packed(weight: Any) -> Any:
     """A weight of two axes in panels: column c of row k stands at ``(c // panel *
     count + k) * panel + c % panel``, where there are ``count`` rows."""
     count, width = weight.shape
-    panel = tiles.names()["WIDTH"] // weight.itemsize
+    panel, pack, turn = _packing(weight.dtype.char)
     made = empty((-(-width // panel) * panel * count,), weight.dtype)
-    turned = weight.flags.f_contiguous and not weight.flags.c_contiguous
-    weight = np.ascontiguousarray(weight.T if turned else weight)
-    _packing(weight.dtype.name, turned)(made, weight)
+    if weight.flags.c_contiguous:
+        pack(made, weight)
+    elif weight.flags.f_contiguous:
+        turn(made, weight.T)
+    else:
+        pack(made, np.ascontiguousarray(weight))
     return made
 
 
 @cache
-def _packing(dtype: str, turned: bool) -> Callable[..., None]:
+def _packing(char: str) -> tuple[int, Callable[..., None], Callable[..., None]]:
+    """The width of a panel, and what packs a weight and the transpose of one."""
+    dtype = np.dtype(char)
     types = f"Array({dtype}, 1, 'C'), Array({dtype}, 2, 'C', readonly=True)"
-    return function(_TURNING if turned else _PACKING, "kernel", types)
+    pack, turn = (function(text, "kernel", types) for text in (_PACKING, _TURNING))
+    return tiles.names()["WIDTH"] // dtype.itemsize, pack, turn
 
 
 @cache
