@@ -147,6 +147,18 @@ def test_at_ties(f, x, expected):
     np.testing.assert_allclose(compute_gradients(f(x))[x], expected, rtol=1e-15)
 
 
+@given(low=st.integers(-2, 2), high=st.integers(-2, 2), seed=seeds)
+def test_clip_to_any_bounds(low, high, seed):
+    """clip has the gradients of minimum(maximum(x, low), high), which is what it does,
+    where low is above high too."""
+    x = parameter64(np.random.default_rng(seed).uniform(-3, 3, 5))
+    bounds = parameter64(low), parameter64(high + 0.5)
+    clipped = asum(penne.clip(x, *bounds) ** 2)
+    chosen = asum(penne.minimum(penne.maximum(x, bounds[0]), bounds[1]) ** 2)
+    for one, other in zip(*(gradient(y, [x, *bounds]) for y in (clipped, chosen))):
+        np.testing.assert_array_equal(compute_value(one), compute_value(other))
+
+
 # --- shapes and dtypes ----------------------------------------------------------------
 
 
@@ -234,6 +246,17 @@ def test_reached_only_through_constants(name, f):
         compute_gradients(f(x))
     assert compute_value(gradient(f(x) + asum(x), x)).tolist() == [1, 1]
     assert compute_value(gradient(f(penne.detach(x)), x)).tolist() == [0, 0]
+
+
+def test_first_is_named():
+    """Of several parameters reached only through constants, the first is named."""
+    xs = [parameter64(np.ones(k)) for k in range(1, 9)]
+    loss = sum(asum(penne.sign(x)) for x in xs)
+    for first in (xs, xs[::-1], xs[3:]):
+        with pytest.raises(ValueError, match=rf"\({first[0].size},\) float64"):
+            gradient(loss, first)
+    with pytest.raises(ValueError, match=r"parameter: \(1,\) float64"):
+        compute_gradients(loss)
 
 
 def test_detach():

@@ -154,7 +154,10 @@ ERRORS = [
     (lambda x: penne.concatenate([x, x], 2), IndexError, "concatenate: .*no axis 2"),
     (lambda x: penne.stack([x, x.T]), ValueError, "stack: "),
     (lambda x: penne.stack([x, x[0]]), ValueError, "stack: .*got"),
-    (lambda x: penne.stack([]), TypeError, "stack: "),
+    (lambda x: penne.stack([]), TypeError, "stack: takes xs, axis, got 0 arguments$"),
+    (lambda x: penne.zeros(b"ab"), TypeError, "zeros: a shape is an int .*got b'ab'"),
+    (lambda x: penne.ones("2"), TypeError, "ones: a shape is an int or a tuple of"),
+    (lambda x: penne.full(bytearray(2), 1), TypeError, "full: a shape is an int"),
     (
         lambda x: penne.asum(x, axis=2),
         IndexError,
