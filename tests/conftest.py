@@ -8,9 +8,9 @@ pytest_plugins = ["penne.testing.plugin"]
 
 def pytest_terminal_summary(terminalreporter):
     """What was drawn at random, in figures."""
-    lines = figures.lines()
+    failed = [report.nodeid for report in terminalreporter.stats.get("failed", [])]
+    lines = figures.lines(failed)
     if lines:
         terminalreporter.section("random graphs and programs")
-        failed = len(terminalreporter.stats.get("failed", []))
-        for line in [*lines, f"disagreements: {failed}"]:
+        for line in lines:
             terminalreporter.line(line)
