@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import penne
 from penne import (
@@ -285,6 +286,38 @@ def test_nan_names_its_origin():
 
 
 # --- sums of many terms ---------------------------------------------------------------
+
+
+@given(
+    shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),
+    seed=seeds,
+)
+def test_broadcasting_is_undone(shapes, seed):
+    """An element gets the sum over all places that it was broadcast to."""
+    rng = np.random.default_rng(seed)
+    a, b = (parameter64(rng.normal(size=s)) for s in shapes.input_shapes)
+    weight = rng.normal(size=shapes.result_shape)
+    found = gradient(asum(a * b * weight), [a, b])
+    for x, other, g in zip((a, b), (b, a), found):
+        expected = np.zeros(x.shape)
+        slope = np.broadcast_to(other.value * weight, weight.shape)
+        for index in np.ndindex(weight.shape):
+            mine = index[len(index) - x.ndim :]
+            expected[tuple(i % n for i, n in zip(mine, x.shape))] += slope[index]
+        np.testing.assert_allclose(compute_value(g), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_few_terms_at_once():
+    """Of what is used many times sixteen terms are held at once, no more; none is
+    lost."""
+    x = parameter64([1.0, 2.0])
+    loss = sum(asum(penne.exp(x * k)) for k in range(1, 51))
+    slope = gradient(loss, x)
+    sums = [y for y in topological([slope]) if y.op is OPS["add_all"]]
+    assert max(len(y.args) for y in sums) == 16
+    k = np.arange(1, 51)[:, None]
+    expected = (k * np.exp(k * x.value)).sum(axis=0)
+    np.testing.assert_allclose(compute_value(slope), expected, rtol=1e-12)
 
 
 @given(
