@@ -1,9 +1,11 @@
 """The plain executor: what it keeps, and that it lets go of the rest."""
 
+import gc
 import tracemalloc
 
 import numpy as np
 import pytest
+from fixtures import registries  # noqa: F401  # for every test here
 from test_gradients import parameter64
 
 import penne
@@ -65,3 +67,27 @@ def test_memory(ask):
         assert tracemalloc.get_traced_memory()[1] < 12 * ROOM
     finally:
         tracemalloc.stop()
+
+
+def test_collector_rests():
+    """Python's collector of cycles does not run while a loss is differentiated, which
+    makes none, and does so again after it, after an error too."""
+    seen = []
+
+    def rule(g, y, x):
+        seen.append(gc.isenabled())
+        return (g,)
+
+    @penne.op("()->()", gradient=rule)
+    def own_step(x):
+        if x > 1:
+            raise RuntimeError("too large")
+        return x
+
+    compute_gradients(own_step(parameter64(1.0)))
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError, match="too large"):
+        compute_gradients(own_step(parameter64(2.0)))
+    assert gc.isenabled()
+    assert seen
+    assert not any(seen)

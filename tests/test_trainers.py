@@ -314,6 +314,22 @@ def test_sparse_equals_dense(make, clip, text, pairs, seed):
         np.testing.assert_array_equal(one, other)
 
 
+@every_sparse
+def test_given_rows(make, monkeypatch):
+    """One that may be is given the rows looked up, and no others; all of them where
+    it decays the weights."""
+    trainer, seen = make(), []
+    change = type(trainer)._change
+
+    def watched(self, g, *rest):
+        seen.append(g.shape)
+        return change(self, g, *rest)
+
+    monkeypatch.setattr(type(trainer), "_change", watched)
+    trainer.receive(asum(Layer(-6, 3, bias=None, rng=0)([0, 2, 2]) ** 2))
+    assert seen == [(6 if trainer.weight_decay else 2, 3)]
+
+
 LAZY = [make for make, _ in TRAINERS.values()]
 
 
