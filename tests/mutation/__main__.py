@@ -26,9 +26,8 @@ from itertools import accumulate, zip_longest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import coverage
-import hypothesis  # noqa: F401  # once, not in each process
 import scipy.linalg
-import scipy.special  # noqa: F401
+import scipy.special  # noqa: F401  # once, not in each process
 from mutants import ROOT, Mutant, compiles, lines_of, mutants, read
 from trials import apart, changed, collect, exchanged, holders, imported
 

@@ -21,6 +21,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 from types import CodeType, FunctionType
 
 import pytest
+from hypothesis import Phase, settings
 from mutants import ROOT, read
 
 LIMIT = 20  # seconds of processor time for one test; none takes as much by itself
@@ -31,7 +32,8 @@ TIME = "time"  # a mutant's verdict beside the test that killed it and None, sur
 
 def collect(files, plugin):
     """Run pytest over files of tests with a plugin of ours."""
-    return pytest.main([*OPTIONS, *(f"{ROOT}/tests/{f}" for f in files)], [plugin])
+    paths = [f"{ROOT}/tests/{f}" for f in files]
+    return pytest.main([*OPTIONS, *paths], [Unshrunk(), plugin])
 
 
 def apart(work):
@@ -58,6 +60,17 @@ def _quiet():
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+class Unshrunk:
+    """A plugin for which an input that fails is not made smaller."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self):
+        """After the plugin of penne's own has chosen a profile."""
+        phases = [Phase.explicit, Phase.generate]
+        settings.register_profile("unshrunk", settings(), phases=phases)
+        settings.load_profile("unshrunk")
 
 
 class Failures:
