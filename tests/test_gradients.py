@@ -1,5 +1,7 @@
 """Gradients against central differences, to second order; and what reaches what."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -370,6 +372,17 @@ def test_products_of_ragged_batches(seed):
     parts = [rng.normal(size=(n, 3)) @ W for n in (1, 3, 2)]
     parts += [W[1], W[[0, 2]], W[[[0], [1]]], W[0, 1] * np.ones(2), rng.normal() * W]
     assert_gradients(sum(projected(part**2, rng) for part in parts))
+
+
+@pytest.mark.parametrize("shapes", [*permutations([(2,), (3, 2), (4, 3, 2)])])
+def test_products_of_any_ranks(shapes):
+    """Vectors, rows and stacks of rows on one matrix, in any order, add up."""
+    rng = np.random.default_rng(0)
+    W = parameter64(rng.normal(size=(2, 2)))
+    inputs = [rng.normal(size=s) for s in shapes]
+    found = compute_gradients(sum(asum(x @ W) for x in inputs))[W]
+    rows = np.concatenate([x.reshape(-1, 2) for x in inputs])
+    np.testing.assert_allclose(found, np.outer(rows.sum(axis=0), [1, 1]), rtol=1e-12)
 
 
 def test_merged_once():
