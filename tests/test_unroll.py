@@ -95,7 +95,7 @@ def alone(r, xs):
 
 
 @every_transducer
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(mask=masks)
 def test_each_sequence_by_itself(make, mask):
     """Outputs where there is a step, the output given last, and the final state are
@@ -120,7 +120,7 @@ def test_each_sequence_by_itself(make, mask):
 
 
 @every_transducer
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(mask=masks)
 def test_gradients(make, mask):
     """Gradients are the sums of those of the sequences by themselves: of what is
