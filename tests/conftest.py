@@ -1,9 +1,18 @@
 """The plugin that penne gives to all, for a run from the source tree too; and the
 figures of random graphs and programs, printed at the end."""
 
+import gc
+
 import figures
 
 pytest_plugins = ["penne.testing.plugin"]
+
+
+def pytest_collection_finish():
+    """What is there before the first test stays to the last: no collection of cycles
+    need look at it, as thousands would."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):
