@@ -18,6 +18,7 @@ from .operators import NUMPY
 from .signature import Shape
 
 Gradients = dict[Expression, Expression]
+Nodes = Sequence[Expression]
 
 
 @overload
@@ -46,19 +47,17 @@ def gradient(loss: Expression, wrt: Any) -> Any:
     return result if isinstance(wrt, (list, tuple)) else result[0]
 
 
-def differentiate(loss: Expression, wrt: Sequence[Expression]) -> Gradients:
+def differentiate(loss: Expression, wrt: Nodes) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
     if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     found = backpropagate({loss: _like(loss, 1)}, wrt)
-    for x in set(wrt) - found.keys():
+    for x in (x for x in dict.fromkeys(wrt) if x not in found):
         check_reached(loss, x)
     return found
 
 
-def backpropagate(
-    seeds: Mapping[Expression, Expression], wrt: Sequence[Expression]
-) -> Gradients:
+def backpropagate(seeds: Mapping[Expression, Expression], wrt: Nodes) -> Gradients:
     """What ``seeds``, gradients of some expressions, mean for each of ``wrt``."""
     order, targets, found = topological(seeds), set(wrt), {}
     active = _depending(order, wrt)
@@ -73,12 +72,21 @@ def backpropagate(
             found[y] = g
         if y.op is None or y.op.gradient is None:
             continue
-        for x, part in zip(y.args, y.op.gradient(g, y, *y.args, **y.params)):
+        for x, part in zip(y.args, _parts(y.op, g, y)):
             if part is not None and x in active and x.floating:
                 if x not in pending:
                     pending[x] = Pending(x)
                 pending[x].receive(part)
     return found
+
+
+def _parts(op: Any, g: Expression, y: Expression) -> Sequence[Expression | None]:
+    """What the gradient g of y means for each argument, by the rule of ``op``."""
+    parts = op.gradient(g, y, *y.args, **y.params)
+    if isinstance(parts, Expression) or len(parts) != len(y.args):
+        wanted = f"a tuple, a part for each of {len(y.args)} arguments"
+        raise ValueError(f"{op.name}: its gradient is {wanted}, got {parts!r}")
+    return parts
 
 
 def _like(x: Expression, value: float) -> Constant:
@@ -105,13 +113,11 @@ def _passed_on(g: Expression, y: Expression, a: Expression) -> Expression | None
     rule = y.op.gradient if y.op else None
     if rule is None or not a.floating:
         return g if rule else None
-    parts = zip(y.args, rule(g, y, *y.args, **y.params) if y.floating else ())
+    parts = zip(y.args, _parts(y.op, g, y) if y.floating else ())
     return next((fit(p, a) for b, p in parts if b is a and p is not None), None)
 
 
-def _depending(
-    order: Sequence[Expression], wrt: Sequence[Expression]
-) -> set[Expression]:
+def _depending(order: Nodes, wrt: Nodes) -> set[Expression]:
     """All that is made of ``wrt``, but for what ``detach`` cuts off."""
     active, detach = set(wrt), OPS["detach"]
     for x in order:

@@ -55,17 +55,24 @@ relu = rectify
 
 def zeros(shape: Any, dtype: Any = float) -> Expression:
     """A constant of zeros."""
-    return Constant(np.zeros(shape, dtype))
+    return Constant(np.zeros(_shape("zeros", shape), dtype))
 
 
 def ones(shape: Any, dtype: Any = float) -> Expression:
     """A constant of ones."""
-    return Constant(np.ones(shape, dtype))
+    return Constant(np.ones(_shape("ones", shape), dtype))
 
 
 def full(shape: Any, value: float, dtype: Any = None) -> Expression:
     """A constant filled with ``value``."""
-    return Constant(np.full(shape, value, dtype))
+    return Constant(np.full(_shape("full", shape), value, dtype))
+
+
+def _shape(name: str, shape: Any) -> Any:
+    """``shape``, unless it is a text, whose bytes NumPy would take for lengths."""
+    if isinstance(shape, (str, bytes, bytearray)):
+        raise TypeError(f"{name}: a shape is an int or a tuple of ints, got {shape!r}")
+    return shape
 
 
 def hardtanh(x: Any) -> Expression:

@@ -275,7 +275,7 @@ class Op:
         kinds = inspect.signature(forward).parameters.values()
         self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in kinds)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in kinds)
-        self.takes = ", ".join(p.name for p in kinds)
+        self.takes = ", ".join(p.name for p in kinds if p.name != "ndim")
         self.keywords = [p.name for p in kinds if p.kind is p.KEYWORD_ONLY]
         self.defaults = {p.name: p.default for p in kinds if p.default is not p.empty}
 
@@ -358,7 +358,7 @@ class Op:
         params = {**self.defaults, **dict(zip(self.keywords, rest)), **given}
         enough = len(arrays) >= max(1, self.arity) and len(rest) <= len(self.keywords)
         if not enough or set(params) != set(self.keywords):
-            seen = [f"{len(args)} arguments", *given]
+            seen = [f"{len(arrays) + len(rest)} arguments", *given]
             raise TypeError(f"{self.name}: takes {self.takes}, got {', '.join(seen)}")
         return arrays, {k: _static(v) for k, v in params.items()}
 

@@ -7,6 +7,10 @@ from hypothesis import settings
 FIGURES = Counter()
 OPS_COVERED = set()
 ROUND = 1000  # inputs that hypothesis draws at once; it slows down with more
+TESTS = (
+    "test_random_graphs.py::test_random_graphs",
+    "test_machine.py::test_programs",
+)
 
 
 def rounds(few, many):
@@ -18,8 +22,13 @@ def rounds(few, many):
     ]
 
 
-def lines():
-    """The figures, one a line; none where no test counted any."""
-    if OPS_COVERED:
-        FIGURES["ops and functions covered"] = len(OPS_COVERED)
-    return [f"{name}: {count:,}" for name, count in sorted(FIGURES.items())]
+def lines(failed):
+    """The figures, one a line, and how many of the tests that draw disagreed, of those
+    that ``failed``; none where no test counted any."""
+    if not FIGURES:
+        return []
+    found = dict(sorted(FIGURES.items()))
+    found["graphs and programs"] = FIGURES["graphs"] + FIGURES["programs"]
+    found["ops and functions covered"] = len(OPS_COVERED)
+    found["disagreements"] = sum(name.endswith(TESTS) for name in failed)
+    return [f"{name}: {count:,}" for name, count in found.items()]

@@ -101,6 +101,7 @@ def test_best(tmp_path, book):
     assert "     9 updates" in done.stdout
 
 
+@pytest.mark.slow
 def test_learns_from_what_it_may(tmp_path, book):
     """What it writes does not depend on the last tenth of the book; with --validate,
     nothing that it says depends on it."""
@@ -125,6 +126,7 @@ def test_bad_options(tmp_path, wrong):
     assert "--cell is one of LSTM, GRU, counts are at least 1" in done.stderr
 
 
+@pytest.mark.slow
 def test_beside_the_peer(tmp_path):
     """On the book itself the curve that was recorded of PyTorch is drawn too."""
     done = run(tmp_path, *TINY, "--steps=1")

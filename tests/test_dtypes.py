@@ -45,7 +45,7 @@ def assert_float32(x, parameters):
 
 
 @every_smooth_row
-@settings(max_examples=settings().max_examples // 3)
+@settings(max_examples=settings().max_examples // 6)
 @given(data=st.data(), seed=seeds)
 def test_strong_float32_wins(row, data, seed):
     """With any one argument a float32 parameter and the others float64 constants, all

@@ -399,6 +399,17 @@ def test_one_mask_for_each_sequence():
     assert set(np.unique(seen)) == {0.0, 2.0}
 
 
+@pytest.mark.parametrize("insize", [2, -3, -1])
+def test_mask_of_each_example(insize):
+    """Examples have masks of their own from the first step on, whether they are vectors
+    or symbols, of an alphabet of one too."""
+    r = LSTM(insize, 40, gal_dropout=0.5, rng=0)
+    r.start()
+    for _ in range(2):
+        r.step(np.zeros((3, 2)) if insize > 0 else np.zeros(3, int))
+        assert r.mask.shape == (3, 40)
+
+
 def test_masks_of_each_step():
     """Semeniuta's mask and zoneout's coins are drawn for each step anew."""
     r = noisy(semeniuta_dropout=0.5, zoneout=0.25)

@@ -1,9 +1,12 @@
 """Gradients against central differences, to second order; and what reaches what."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import penne
 from penne import (
@@ -147,6 +150,18 @@ def test_at_ties(f, x, expected):
     np.testing.assert_allclose(compute_gradients(f(x))[x], expected, rtol=1e-15)
 
 
+@given(low=st.integers(-2, 2), high=st.integers(-2, 2), seed=seeds)
+def test_clip_to_any_bounds(low, high, seed):
+    """clip has the gradients of minimum(maximum(x, low), high), which is what it does,
+    where low is above high too."""
+    x = parameter64(np.random.default_rng(seed).uniform(-3, 3, 5))
+    bounds = parameter64(low), parameter64(high + 0.5)
+    clipped = asum(penne.clip(x, *bounds) ** 2)
+    chosen = asum(penne.minimum(penne.maximum(x, bounds[0]), bounds[1]) ** 2)
+    for one, other in zip(*(gradient(y, [x, *bounds]) for y in (clipped, chosen))):
+        np.testing.assert_array_equal(compute_value(one), compute_value(other))
+
+
 # --- shapes and dtypes ----------------------------------------------------------------
 
 
@@ -236,6 +251,17 @@ def test_reached_only_through_constants(name, f):
     assert compute_value(gradient(f(penne.detach(x)), x)).tolist() == [0, 0]
 
 
+def test_first_is_named():
+    """Of several parameters reached only through constants, the first is named."""
+    xs = [parameter64(np.ones(k)) for k in range(1, 9)]
+    loss = sum(asum(penne.sign(x)) for x in xs)
+    for first in (xs, xs[::-1], xs[3:]):
+        with pytest.raises(ValueError, match=rf"\({first[0].size},\) float64"):
+            gradient(loss, first)
+    with pytest.raises(ValueError, match=r"parameter: \(1,\) float64"):
+        compute_gradients(loss)
+
+
 def test_detach():
     """detach(x) is x, with no gradient behind it, and no complaint."""
     x = parameter64([1.0, -2.0])
@@ -262,6 +288,38 @@ def test_nan_names_its_origin():
 
 
 # --- sums of many terms ---------------------------------------------------------------
+
+
+@given(
+    shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),
+    seed=seeds,
+)
+def test_broadcasting_is_undone(shapes, seed):
+    """An element gets the sum over all places that it was broadcast to."""
+    rng = np.random.default_rng(seed)
+    a, b = (parameter64(rng.normal(size=s)) for s in shapes.input_shapes)
+    weight = rng.normal(size=shapes.result_shape)
+    found = gradient(asum(a * b * weight), [a, b])
+    for x, other, g in zip((a, b), (b, a), found):
+        expected = np.zeros(x.shape)
+        slope = np.broadcast_to(other.value * weight, weight.shape)
+        for index in np.ndindex(weight.shape):
+            mine = index[len(index) - x.ndim :]
+            expected[tuple(i % n for i, n in zip(mine, x.shape))] += slope[index]
+        np.testing.assert_allclose(compute_value(g), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_few_terms_at_once():
+    """Of what is used many times sixteen terms are held at once, no more; none is
+    lost."""
+    x = parameter64([1.0, 2.0])
+    loss = sum(asum(penne.exp(x * k)) for k in range(1, 51))
+    slope = gradient(loss, x)
+    sums = [y for y in topological([slope]) if y.op is OPS["add_all"]]
+    assert max(len(y.args) for y in sums) == 16
+    k = np.arange(1, 51)[:, None]
+    expected = (k * np.exp(k * x.value)).sum(axis=0)
+    np.testing.assert_allclose(compute_value(slope), expected, rtol=1e-12)
 
 
 @given(
@@ -314,6 +372,17 @@ def test_products_of_ragged_batches(seed):
     parts = [rng.normal(size=(n, 3)) @ W for n in (1, 3, 2)]
     parts += [W[1], W[[0, 2]], W[[[0], [1]]], W[0, 1] * np.ones(2), rng.normal() * W]
     assert_gradients(sum(projected(part**2, rng) for part in parts))
+
+
+@pytest.mark.parametrize("shapes", [*permutations([(2,), (3, 2), (4, 3, 2)])])
+def test_products_of_any_ranks(shapes):
+    """Vectors, rows and stacks of rows on one matrix, in any order, add up."""
+    rng = np.random.default_rng(0)
+    W = parameter64(rng.normal(size=(2, 2)))
+    inputs = [rng.normal(size=s) for s in shapes]
+    found = compute_gradients(sum(asum(x @ W) for x in inputs))[W]
+    rows = np.concatenate([x.reshape(-1, 2) for x in inputs])
+    np.testing.assert_allclose(found, np.outer(rows.sum(axis=0), [1, 1]), rtol=1e-12)
 
 
 def test_merged_once():

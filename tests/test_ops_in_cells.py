@@ -14,7 +14,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @every_smooth_row
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(data=st.data(), seed=seeds)
 def test_same_in_a_cell(row, data, seed):
     """In a cell, applied several times, an op has the gradients that it has outside, by

@@ -56,6 +56,30 @@ def test_with_a_gradient():
     assert_gradients(asum(slope * slope), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda g, y, a, b: (g * b,),
+        lambda g, y, a, b: (g * b, g * a, g),
+        lambda g, y, a, b: stack([g * b, g * a]),
+    ],
+    ids=["too few", "too many", "no tuple"],
+)
+def test_a_part_for_each_argument(rule):
+    """A rule that gives not one part for each argument is a ValueError that names the
+    op, whether or not the gradient is asked for."""
+
+    @op("(),()->()", gradient=rule)
+    def own_product(a, b):
+        return a * b
+
+    x, y = parameter64(2.0), parameter64(3.0)
+    for wrt in ([x], [y], [x, y]):
+        with pytest.raises(ValueError, match=r"own_product: .*each of 2 arg"):
+            gradient(own_product(x, y), wrt)
+    assert compute_value(own_product(x, y)) == 6
+
+
 def test_with_a_numerical_gradient():
     """``gradient=numerical`` is right to 8 digits, that of it to 4, in float64 and for
     each argument, whatever the leading axes."""

@@ -86,7 +86,6 @@ PROFILE = """
     ("options", "ini", "expected"),
     [
         (["--hypothesis-profile=thorough"], "", 500),
-        (["--hypothesis-profile=dev"], "", 25),
         ([], "penne_profile = ci", 25),
         (["--hypothesis-profile=thorough"], "penne_profile = ci", 500),
         ([], "", 100),

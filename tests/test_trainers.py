@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penne import *
@@ -290,6 +290,7 @@ every_sparse = pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
 
 @every_sparse
 @pytest.mark.parametrize("clip", [None, 0.01])
+@settings(max_examples=settings().max_examples // 3)
 @given(
     text=st.lists(st.integers(0, 5), min_size=1, max_size=8),
     pairs=st.lists(st.integers(0, 5), min_size=2, max_size=2),
@@ -311,6 +312,22 @@ def test_sparse_equals_dense(make, clip, text, pairs, seed):
 
     for one, other in zip(run(True), run(False)):
         np.testing.assert_array_equal(one, other)
+
+
+@every_sparse
+def test_given_rows(make, monkeypatch):
+    """One that may be is given the rows looked up, and no others; all of them where
+    it decays the weights."""
+    trainer, seen = make(), []
+    change = type(trainer)._change
+
+    def watched(self, g, *rest):
+        seen.append(g.shape)
+        return change(self, g, *rest)
+
+    monkeypatch.setattr(type(trainer), "_change", watched)
+    trainer.receive(asum(Layer(-6, 3, bias=None, rng=0)([0, 2, 2]) ** 2))
+    assert seen == [(6 if trainer.weight_decay else 2, 3)]
 
 
 LAZY = [make for make, _ in TRAINERS.values()]

@@ -95,7 +95,7 @@ def alone(r, xs):
 
 
 @every_transducer
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(mask=masks)
 def test_each_sequence_by_itself(make, mask):
     """Outputs where there is a step, the output given last, and the final state are
@@ -120,7 +120,7 @@ def test_each_sequence_by_itself(make, mask):
 
 
 @every_transducer
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(mask=masks)
 def test_gradients(make, mask):
     """Gradients are the sums of those of the sequences by themselves: of what is
@@ -263,6 +263,26 @@ def test_state_that_has_rows_later():
         unroll(Delay(), inputs(3, 3), mask=np.eye(3))
 
 
+def test_state_of_more_names():
+    """A state may have names that only steps set, if it has all that the start sets."""
+
+    class Late(Transducer):
+        def start(self):
+            self.t = constant(np.zeros(N))
+
+        def step(self, inp):
+            self.last = self.t = self.t + inp
+            return self.t
+
+    xs = inputs(4, 2)
+    first = unroll(Late(), xs[:2])
+    assert set(first.state) == {"t", "last"}
+    second = unroll(Late(), xs[2:], state=first.state)
+    close(compute_value(second.last_output), xs.sum(axis=0))
+    with pytest.raises(ValueError, match=r"no state last here; there is t"):
+        unroll(Late(), xs, state={"last": first.state["last"]})
+
+
 # --- the order of axes and of time ----------------------------------------------------
 
 
@@ -285,6 +305,19 @@ def test_batch_major(make, given):
                 close(
                     compute_value(other.last_output), compute_value(first.last_output)
                 )
+
+
+@pytest.mark.parametrize("time_major", [True, False])
+def test_mask_of_steps(time_major):
+    """A mask of one axis is that of every sequence of the batch."""
+    mask, xs = np.array([True, False, True, True]), inputs(4, 3)
+    given = xs if time_major else xs.swapaxes(0, 1)
+    r = LSTM(N, 2, rng=0)
+    found = unroll(r, given, time_major=time_major, mask=mask)
+    each = unroll(r, xs, mask=np.stack([mask] * 3, 1))
+    ys = compute_value(found.outputs)
+    close(ys if time_major else ys.swapaxes(0, 1), compute_value(each.outputs))
+    close(compute_value(found.last_output), compute_value(each.last_output))
 
 
 @every_transducer

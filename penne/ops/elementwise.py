@@ -213,12 +213,13 @@ def minimum(a: Array, b: Array) -> Array:
     "(),(),()->()",
     gradient=lambda g, y, x, low, high: (
         _gated(g, logical_and(greater_equal(x, low), less_equal(x, high))),
-        _gated(g, less(x, low)),
-        _gated(g, greater(x, high)),
+        _gated(g, logical_and(less(x, low), less_equal(low, high))),
+        _gated(g, greater(maximum(x, low), high)),
     ),
 )
 def clip(x: Array, low: Array, high: Array) -> Array:
-    """x kept within low and high, elementwise; on a bound the gradient is x's."""
+    """x kept within low and high, elementwise; on a bound the gradient is x's.  Where
+    low is above high it is high, as in NumPy."""
     return np.clip(x, low, high)
 
 
