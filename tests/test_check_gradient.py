@@ -5,7 +5,7 @@ import pytest
 from fixtures import registries  # noqa: F401  # for every test here
 
 import penne
-from penne import Dropout, Layer, LayerNorm, asum, cell, parameter
+from penne import Dropout, Layer, LayerNorm, asum, cell, detach, layer_norm, parameter
 from penne.differentiate import Pending
 from penne.graph import OPS
 from penne.testing import WrongGradient, check_gradient
@@ -242,3 +242,18 @@ def test_layers(dtype):
     with penne.default_dtype(dtype):
         norm = LayerNorm(3)
     assert check_gradient(norm, [X, [1.0, 2.0, 4.0]]).numbers == 24
+
+
+def test_steep_is_not_wrong():
+    """Where differences are inexact because they are too wide, as beside the knee of a
+    layer norm of two numbers that are almost equal, a right gradient passes, and one
+    that is wrong by a thousandth does not."""
+    weights, rng = np.array([1.0, 2.0]), np.random.default_rng(0)
+    for _ in range(30):
+        a = rng.normal()
+        near = a + rng.normal() * 10.0 ** rng.uniform(-4, -2)
+        x = parameter(np.array([[a, near], [4.0, -1.0]]))
+        check_gradient(lambda x=x: asum(layer_norm(x) * weights), order=1)
+        wrong = 1.001 * x - 0.001 * detach(x)
+        with pytest.raises(AssertionError):
+            check_gradient(lambda y=wrong: asum(layer_norm(y) * weights), order=1)

@@ -62,21 +62,26 @@ class Directions:
             right, left = (above - self.at) / h, (self.at - below) / h
             central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
             if abs(right - left) <= AGREE * max(abs(right), abs(left)) + 8 * noise:
-                return self._sharper(p, direction, Derivative(central, noise, CENTRAL))
+                found = Derivative(central, noise, CENTRAL)
+                return self._sharper(p, direction, found, h)
         return None
 
     def _sharper(
-        self, p: Parameter, direction: Array, coarse: Derivative
+        self, p: Parameter, direction: Array, coarse: Derivative, h: float
     ) -> Derivative:
-        """The derivative by a complex step, where that agrees with differences."""
-        if not self.analytic:
-            return coarse
-        fine = self._complex(p, direction)
-        slack = 1e-6 * max(abs(coarse.value), abs(fine)) + coarse.noise
-        if not abs(fine - coarse.value) <= slack:
-            self.analytic = False
-            return coarse
-        return Derivative(fine, coarse.noise, "complex step")
+        """The derivative by a complex step, where that agrees with differences; else
+        by half of h, which tells how much of the difference is due to its width."""
+        fine = self._complex(p, direction) if self.analytic else np.nan
+        if _agree(fine, coarse):
+            return Derivative(fine, coarse.noise, "complex step")
+        above, below = (self._value(p, direction * s) for s in (h / 2, -h / 2))
+        central = (above - below) / h
+        noise = 2 * coarse.noise + 2 * abs(central - coarse.value)
+        halved = Derivative(central, noise, CENTRAL)
+        if _agree(fine, halved):
+            return Derivative(fine, noise, "complex step")
+        self.analytic = False
+        return halved
 
     def _complex(self, p: Parameter, direction: Array) -> float:
         try:
@@ -95,6 +100,11 @@ class Directions:
         values = {**self.held, p: self.held[p] + change}
         PLAIN.evaluate([self.loss], values, False, self.order)
         return values[self.loss]
+
+
+def _agree(fine: float, coarse: Derivative) -> bool:
+    slack = 1e-6 * max(abs(coarse.value), abs(fine)) + coarse.noise
+    return abs(fine - coarse.value) <= slack
 
 
 CENTRAL = "central difference"
