@@ -109,7 +109,8 @@ class Run:
         y = x.inputs[0]
         base, start = self.program.places.get(y, (y, 0))
         rows = flat(self.values[base.number], FULL)
-        out = np.zeros((count, y.type.shape[-1]), y.type.dtype)
+        out = empty((count, y.type.shape[-1]), y.type.dtype)
+        out.fill(0)
         adding(y.type.dtype.name)(out, rows, where, start)
         return out
 
