@@ -8,6 +8,7 @@ import penne
 from penne import Dropout, Layer, LayerNorm, asum, cell, detach, layer_norm, parameter
 from penne.differentiate import Pending
 from penne.graph import OPS
+from penne.ops.sorting import median
 from penne.testing import WrongGradient, check_gradient
 
 outer, matvec = OPS["outer"], OPS["matvec"]
@@ -257,3 +258,14 @@ def test_steep_is_not_wrong():
         wrong = 1.001 * x - 0.001 * detach(x)
         with pytest.raises(AssertionError):
             check_gradient(lambda y=wrong: asum(layer_norm(y) * weights), order=1)
+
+
+def test_kinks_that_one_direction_does_not_show():
+    """The median of equal numbers does not move with one of them alone: it is passed
+    over; a wrong gradient beside numbers that differ is not."""
+    x, z = parameter(np.array([0.0, 0.0, 3.0, 0.0, 0.0, 0.0])), parameter(np.ones(2))
+    assert check_gradient(lambda: median(x * 2) + asum(z), order=1).skipped
+    y = parameter(np.array([0.0, 1.0, 3.0, -1.0, 2.0, 4.0]))
+    wrong = 1.001 * y - 0.001 * detach(y)
+    with pytest.raises(WrongGradient):
+        check_gradient(lambda: median(wrong), order=1)
