@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +172,17 @@ class _Disk:
 
 def _path(content: tuple[str, str, str], target: Any) -> Path:
     numba, llvmlite = map(_library, ("numba", "llvmlite"))
-    versions = (FORMAT, numba.__version__, llvmlite.__version__, np.__version__)
+    versions = [x.__version__ for x in (numba, llvmlite, np)]
     options = numba.config.BOUNDSCHECK, sorted(STRICT)
     machine = target.codegen().magic_tuple()
-    key = (*content, versions, sys.version, options, machine)
+    key = (*content, FORMAT, _tiles(), versions, sys.version, options, machine)
     return directory() / f"{_hash(*map(str, key))[:40]}.kernel"
+
+
+@cache
+def _tiles() -> str:
+    """What kernels find in ``tiles``, in short: machine code has it within."""
+    return _hash(getsource(tiles))
 
 
 def _touch(path: Path) -> None:
