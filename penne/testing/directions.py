@@ -63,19 +63,24 @@ class Directions:
             central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
             if abs(right - left) <= AGREE * max(abs(right), abs(left)) + 8 * noise:
                 found = Derivative(central, noise, CENTRAL)
-                return self._sharper(p, direction, found, h)
+                return self._sharper(p, direction, found, h, abs(right - left))
         return None
 
     def _sharper(
-        self, p: Parameter, direction: Array, coarse: Derivative, h: float
-    ) -> Derivative:
+        self, p: Parameter, direction: Array, coarse: Derivative, h: float, bend: float
+    ) -> Derivative | None:
         """The derivative by a complex step, where that agrees with differences; else
-        by half of h, which tells how much of the difference is due to its width."""
+        by half of h, which tells how much of the difference is due to its width.  A
+        ``bend``, by which left and right are apart, that does not become less with the
+        width is a kink, however small."""
         fine = self._complex(p, direction) if self.analytic else np.nan
         if _agree(fine, coarse):
             return Derivative(fine, coarse.noise, "complex step")
         above, below = (self._value(p, direction * s) for s in (h / 2, -h / 2))
         central = (above - below) / h
+        halved_bend = abs(above + below - 2 * self.at) / (h / 2)
+        if halved_bend > max(0.75 * bend, 16 * coarse.noise):
+            return None
         noise = 2 * coarse.noise + 2 * abs(central - coarse.value)
         halved = Derivative(central, noise, CENTRAL)
         if _agree(fine, halved):
