@@ -15,13 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from penne import asum, logsoftmax, take_along_axis
-from penne.optimize import Adagrad
 
 from . import peer_penne
 from . import workloads as W
@@ -36,6 +33,7 @@ update()
 print(time.perf_counter() - began)
 """
 SHAPES = 15  # new ones, of each of which the first time and the second are measured
+FEW = 3  # that come before
 
 
 def in_new_process(folder: str, **environment: str) -> float:
@@ -46,65 +44,33 @@ def in_new_process(folder: str, **environment: str) -> float:
     return float(done.stdout)
 
 
-def twice(update: Callable[[Any], Any], shapes: Iterable[Any]) -> Pair:
-    """Medians, in milliseconds, of the first and the second update of each shape."""
-    pairs = []
-    for shape in shapes:
-        times = [time.perf_counter()]
-        for _ in range(2):
-            update(shape)
-            times.append(time.perf_counter())
-        pairs.append(np.diff(times) * 1e3)
-    first, second = zip(*pairs)
-    return statistics.median(first), statistics.median(second)
-
-
-def _trained(loss: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    trainer = Adagrad(0.01, 0.0)
-    return lambda shape: trainer.receive(loss(shape))
+def twice(make: Callable[..., Callable[[], Any]], shapes: list[Any]) -> Pair:
+    """Medians, in milliseconds, of the first and the second update of each shape but
+    the first few; ``make`` gives the updates of a workload on batches."""
+    update = make(batches=[shape for shape in shapes for _ in range(2)])
+    times = [time.perf_counter()]
+    for _ in range(2 * len(shapes)):
+        update()
+        times.append(time.perf_counter())
+    first, second = np.diff(times)[2 * FEW :].reshape(-1, 2).T * 1e3
+    return statistics.median(first.tolist()), statistics.median(second.tolist())
 
 
 def lengths() -> Pair:
     """Arrays of symbols of a length not seen before, by ``mycell``."""
     s, rng = W.SIZES["mycell"], np.random.default_rng(0)
-    H, V = s["H"], s["V"]
-    layer = peer_penne.Layer(H, V, f=logsoftmax)
-    model = peer_penne.Stack(peer_penne.MyCell(-V, H), peer_penne.Map(layer))
-
-    def loss(data: Any) -> Any:
-        logp = model.transduce(data[0])
-        return -asum(take_along_axis(logp, data[1][..., None], -1))
-
-    data = [rng.integers(0, V, (2, s["T"] + k, s["B"])) for k in range(SHAPES + 3)]
-    return _after_some(_trained(loss), data)
+    sizes = [(2, s["T"] + k, s["B"]) for k in range(SHAPES + FEW)]
+    return twice(peer_penne.mycell, [rng.integers(0, s["V"], n) for n in sizes])
 
 
 def sentences() -> Pair:
     """Lists of sentences, of other lengths each time."""
-    s = W.SIZES["sentences"]
-    H, V = s["H"], s["V"]
-    model = peer_penne.lm(peer_penne.StandardLSTM(H, H), H, V)
-
-    def loss(batch: Any) -> Any:
-        return sum(peer_penne.nats(model, sentence) for sentence in batch)
-
-    return _after_some(_trained(loss), W.sentences(SHAPES + 3))
+    return twice(peer_penne.sentences, W.sentences(SHAPES + FEW))
 
 
 def trees() -> Pair:
     """Trees of other shapes each time."""
-    s = W.SIZES["trees"]
-    model = peer_penne.TreeLSTM(s["V"], s["H"], s["labels"])
-
-    def loss(batch: Any) -> Any:
-        return sum(model.nats(tree, label) for tree, label in batch)
-
-    return _after_some(_trained(loss), W.trees(SHAPES + 3))
-
-
-def _after_some(update: Callable[[Any], Any], shapes: list[Any]) -> Pair:
-    twice(update, shapes[:3])
-    return twice(update, shapes[3:])
+    return twice(peer_penne.trees, W.trees(SHAPES + FEW))
 
 
 def measure() -> list[tuple[str, float, float]]:

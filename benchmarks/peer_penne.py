@@ -70,13 +70,13 @@ def trained_on_batches(model, batches):
     return trained(batches, loss)
 
 
-def trained_on_sentences(model):
+def trained_on_sentences(model, batches):
     """Updates of a language model on lists of sentences."""
 
     def loss(batch):
         return sum(nats(model, sentence) for sentence in batch)
 
-    return trained([(batch,) for batch in W.sentences()], loss)
+    return trained([(batch,) for batch in batches], loss)
 
 
 class OwnLSTM(Transducer):
@@ -166,11 +166,11 @@ def charlm_float64():
         return charlm()
 
 
-def sentences(kind=StandardLSTM):
+def sentences(kind=StandardLSTM, batches=None):
     """StandardLSTM on each sentence as it is."""
     s = SIZES["sentences"]
     H, V = s["H"], s["V"]
-    return trained_on_sentences(lm(kind(H, H), H, V))
+    return trained_on_sentences(lm(kind(H, H), H, V), batches or W.sentences())
 
 
 def sentences_bare():
@@ -178,12 +178,12 @@ def sentences_bare():
     return sentences(OwnLSTM)
 
 
-def mycell(kind=MyCell):
+def mycell(kind=MyCell, batches=None):
     """A class of the user's own on arrays of symbols."""
     s = SIZES["mycell"]
     H, V = s["H"], s["V"]
     model = Stack(kind(-V, H), Map(Layer(H, V, f=logsoftmax)))
-    return trained_on_batches(model, W.mycell())
+    return trained_on_batches(model, batches or W.mycell())
 
 
 def mycell_bare():
@@ -228,7 +228,7 @@ class TreeLSTM(Module):
         return -self.out(h)[label]
 
 
-def trees():
+def trees(batches=None):
     """A recursive function, a tree at a time."""
     s = SIZES["trees"]
     model = TreeLSTM(s["V"], s["H"], s["labels"])
@@ -236,7 +236,7 @@ def trees():
     def loss(batch):
         return sum(model.nats(tree, label) for tree, label in batch)
 
-    return trained([(batch,) for batch in W.trees()], loss)
+    return trained([(batch,) for batch in batches or W.trees()], loss)
 
 
 def sample():
