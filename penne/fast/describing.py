@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import OPS
-from .fusing import Group, Place
+from .fusing import Group, Place, named
 from .kernels import (
     FULL,
     PACKED,
@@ -51,7 +51,7 @@ class Kernel:
         self.weight, self.dtype = 0, ""
         self.rows = self._rows()
         items = [made for item in recursion.items for made in self._item(item)]
-        inputs = [Input(kind, x.type.dtype.name) for x, kind in self.arrays]
+        inputs = [Input(kind, named(x.type.dtype)) for x, kind in self.arrays]
         self.loop = Loop(tuple(inputs), len(self.links), tuple(items))
         self.block = prod(self.rows)
         self.at = np.array(self.columns or [0], np.int64)
@@ -127,7 +127,7 @@ class Kernel:
         dtypes = {y.type.dtype for y in (x, left, weight)}
         if len(dtypes) > 1 or x.type.dtype.char not in "fd":
             raise Impossible(x)
-        name = x.type.dtype.name
+        name = named(x.type.dtype)
         if self.dtype not in ("", name):
             raise Impossible("products of two dtypes")
         self.dtype = name
