@@ -22,11 +22,12 @@ def _compiled(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PENNE_FAST", "compiled")
     monkeypatch.setattr(fast, "LEAST_NODES", 0)
     monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    recipe._programs.clear()
-    recipe._layouts.clear()
+    kept = recipe._programs, recipe._layouts, fast._seen
+    for cache in kept:
+        cache.clear()
     yield
-    recipe._programs.clear()  # so that no other test meets what was compiled
-    recipe._layouts.clear()
+    for cache in kept:  # so that no other test meets what was compiled
+        cache.clear()
 
 
 class Own(Transducer):

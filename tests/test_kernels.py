@@ -387,8 +387,10 @@ def _recurrence(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("lengths", [(1,), (4, 3, 1), (2,) * 9, (1,) * 21])
 @pytest.mark.parametrize("size", [3, 260])
-def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
-    """A recurrence over sequences of all lengths at once is each by itself."""
+@pytest.mark.parametrize("parted", [False, True])
+def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size, parted):
+    """A recurrence over sequences of all lengths at once is each by itself, whether
+    the rows of its nodes are computed at once or one after the other."""
     rng = np.random.default_rng(0)
     block = 2
     counts = [sum(k > t for k in lengths) for t in range(max(lengths))]
@@ -402,8 +404,13 @@ def test_loop_over_ragged_sequences_is_numpy(dtype, lengths, size):
     h, p, z = (np.zeros((len(x), size), dtype) for _ in range(3))
     at, widths = np.array([1]), np.array([size])
     arrays = x, h, packed(W), p, z
-    given = starts, stops, block, address(dtype), at, widths, before
-    loop(_recurrence(dtype))(*given, *arrays)
+    given = block, address(dtype), at, widths, before, *arrays
+    if parted:
+        nodes = np.arange(sum(counts))
+        for k in range(block):
+            loop(_recurrence(dtype))(nodes, nodes + 1, k, k + 1, *given)
+    else:
+        loop(_recurrence(dtype))(starts, stops, 0, block, *given)
     for k, length in enumerate(lengths):
         state = np.zeros((block, size), dtype)
         for t in range(length):
@@ -496,7 +503,7 @@ def test_loop_over_a_graph_with_shared_children_is_numpy():
     x, total = np.ones((5, 2)), np.zeros(5)
     left, right = np.array([3, 3, 3, 4, -1]), np.array([3, 4, -1, 4, -1])
     y, sums = np.zeros((5, 2)), np.zeros(5)
-    levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 1, 0
+    levels = np.array([0, 3, 4]), np.array([3, 4, 5]), 0, 1, 1, 0
     columns = np.zeros(0, np.int64), np.array([2])
     arrays = x, y, np.array(0.5), total, sums
     loop(_halves())(*levels, *columns, left, right, *arrays)

@@ -18,7 +18,7 @@ from ..doorway import executor, plain
 from ..faults import check_numbers, noted
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
-from . import buffers, store
+from . import buffers, store, threads
 from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline
@@ -215,5 +215,10 @@ def stats() -> dict[str, Any]:
     many nodes ran as how many kinds; how many kernels were compiled, and how many
     loaded; the bytes of buffers kept; and what is missing."""
     kernels = {f"kernels {how}": n for how, n in store.stats().items()}
-    missing = [] if store.available() else ["numba: pip install penne-nn[fast]"]
+    there = {"numba": store.available(), "threadpoolctl": threads.available()}
+    missing = [
+        f"{x}: pip install penne-nn[fast]"
+        for x, is_there in there.items()
+        if not is_there
+    ]
     return {**_counts, **kernels, "buffers": buffers.held(), "missing": missing}

@@ -1,6 +1,6 @@
 """A recursion as one kernel: its items and arrays as ``kernels`` describes them.
 
-This module imports ``fusing``, ``program`` and ``kernels``.
+This module imports ``fusing``, ``program``, ``kernels`` and ``threads``.
 """
 
 from math import prod
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import OPS
+from . import threads
 from .fusing import Group, Place, named
 from .kernels import (
     FULL,
@@ -37,8 +38,10 @@ class Kernel:
 
     ``arrays``: the instructions whose arrays the kernel takes, with their classes;
     ``links``: the indices that it takes; ``at``, ``widths``: columns and widths;
-    ``block``: how many rows a row of the space is; ``weight``: the size of the largest
-    factor of a product; ``dtype``: that of products, "" where there are none.
+    ``space``: that of all its rows; ``block``: how many rows of arrays a row of it is;
+    ``weight``: the size of the largest factor of a product; ``work``: about how many
+    multiplications there are for a row of arrays; ``dtype``: that of products, "" where
+    there are none.
     """
 
     def __init__(self, recursion: Any, places: dict[Instruction, Place]):
@@ -48,8 +51,8 @@ class Kernel:
         self.links: list[Any] = []
         self.columns: list[int] = []
         self.sizes: list[int] = []
-        self.weight, self.dtype = 0, ""
-        self.rows = self._rows()
+        self.weight, self.work, self.dtype = 0, 0, ""
+        self.space, self.rows = self._domain()
         items = [made for item in recursion.items for made in self._item(item)]
         inputs = [Input(kind, named(x.type.dtype)) for x, kind in self.arrays]
         self.loop = Loop(tuple(inputs), len(self.links), tuple(items))
@@ -57,13 +60,18 @@ class Kernel:
         self.at = np.array(self.columns or [0], np.int64)
         self.widths = np.array(self.sizes or [0], np.int64)
 
-    def _rows(self) -> tuple[int, ...]:
-        """The rows that a row of the space is: everywhere the same."""
+    def parts(self, rows: int) -> int:
+        """How many threads are worth while for so many rows of the space."""
+        work = rows * self.block * self.work
+        return min(threads.count(), work // threads.LEAST_WORK)
+
+    def _domain(self) -> tuple[int, tuple[int, ...]]:
+        """The space, and the rows that a row of it is: everywhere the same."""
         domains = {g.domain[:2] for g in self.recursion.groups}
         spaces = {x.space for x in self.recursion.order}
         if len(domains) != 1 or len(spaces) != 1:
             raise Impossible(domains, spaces)
-        return next(iter(domains))[1]
+        return next(iter(domains))[:2]
 
     def _item(self, item: Any) -> list[Item]:
         if isinstance(item, Group):
@@ -122,7 +130,8 @@ class Kernel:
             or weight in self.places
         ):
             raise Impossible(left, weight)
-        self.weight = max(self.weight, prod(weight.type.shape))
+        size = prod(weight.type.shape)
+        self.weight, self.work = max(self.weight, size), self.work + size
         numbers = self._whole(x), self._whole(left)
         dtypes = {y.type.dtype for y in (x, left, weight)}
         if len(dtypes) > 1 or x.type.dtype.char not in "fd":
@@ -148,6 +157,7 @@ class Kernel:
                 if column:
                     self.columns.append(column)
         self.sizes.append(g.width)
+        self.work += threads.STEP * g.width * len(g.chain.steps)
         return Apply(g.chain, tuple(inputs), tuple(outputs), tuple(starts))
 
 

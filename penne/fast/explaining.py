@@ -1,7 +1,7 @@
 """What the fast executor makes of a graph, in words.
 
-This module imports ``collect``, ``outline``, ``recipe``, ``programs``, ``buffers`` and
-``store``.
+This module imports ``collect``, ``outline``, ``recipe``, ``programs``,
+``recursions``, ``buffers`` and ``store``.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from .outline import Outline
 from .program import Irregular
 from .programs import Program, Recursion
 from .recipe import Plan, Recipe
+from .recursions import shares
 
 MOST_LINES = 30
 
@@ -93,6 +94,9 @@ def _loop(loop: Recursion, recipe: Recipe, program: Program) -> str:
     how = "one kernel" if id(loop) in program.kernels else "NumPy"
     if loop.kernel is None:
         how = "level by level"
+    elif id(loop) in program.kernels:
+        count = sum(1 for _ in shares(recipe.layout, loop, loop.kernel))
+        how += f" in {count} threads" if count > 1 else ""
     length = recipe.layout.lengths[loop.order[0].space]
     return (
         f"recursion, {which}: {_some(len(loop.order), 'instruction')}, {length:,} rows "

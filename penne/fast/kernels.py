@@ -61,7 +61,11 @@ class Chain(NamedTuple):
 
     def arrays(self) -> tuple[Input, ...]:
         """The class and dtype of each input, then of each output."""
-        return (*self.inputs, *map(self.value, self.outputs))
+        return (*self.inputs, *self.written())
+
+    def written(self) -> tuple[Input, ...]:
+        """The class and dtype of each output."""
+        return tuple(map(self.value, self.outputs))
 
 
 class Gather(NamedTuple):
@@ -268,44 +272,44 @@ def ordered_int64(x):
 
 
 @njit
-def gather_rows(target, source, index, first, last, block):
+def gather_rows(target, source, index, first, last, low, high, block):
     """target[n] = source[index[n]] for nodes n; nothing where the index is negative."""
     width = target.shape[1]
     for n in range(first, last):
         m = index[n]
-        for q in range(block if m >= 0 else 0):
+        for q in range(low, high if m >= 0 else low):
             to, of = target[n * block + q], source[m * block + q]
             for j in range(width):
                 to[j] = of[j]
 
 
 @njit
-def gather_numbers(target, source, index, first, last, block):
+def gather_numbers(target, source, index, first, last, low, high, block):
     """target[n] = source[index[n]] for nodes n; nothing where the index is negative."""
     for n in range(first, last):
         m = index[n]
-        for q in range(block if m >= 0 else 0):
+        for q in range(low, high if m >= 0 else low):
             target[n * block + q] = source[m * block + q]
 
 
 @njit
-def scatter_rows(target, source, index, first, last, block):
+def scatter_rows(target, source, index, first, last, low, high, block):
     """target[index[n]] += source[n] for nodes n; nothing where it is negative."""
     width = target.shape[1]
     for n in range(first, last):
         m = index[n]
-        for q in range(block if m >= 0 else 0):
+        for q in range(low, high if m >= 0 else low):
             to, of = target[m * block + q], source[n * block + q]
             for j in range(width):
                 to[j] += of[j]
 
 
 @njit
-def scatter_numbers(target, source, index, first, last, block):
+def scatter_numbers(target, source, index, first, last, low, high, block):
     """target[index[n]] += source[n] for nodes n; nothing where it is negative."""
     for n in range(first, last):
         m = index[n]
-        for q in range(block if m >= 0 else 0):
+        for q in range(low, high if m >= 0 else low):
             target[m * block + q] += source[n * block + q]
 
 
@@ -707,7 +711,7 @@ def bulk_text(chain: Chain) -> str:
 
 def _bulk_source(chain: Chain) -> tuple[str, str, str]:
     inputs = [_numba_type(*x, written=False) for x in chain.inputs]
-    outputs = [_numba_type(*chain.value(k), written=True) for k in chain.outputs]
+    outputs = [_numba_type(*x, written=True) for x in chain.written()]
     types = ["int64", "int64", "int64", _INDEX, *inputs, *outputs]
     return bulk_text(chain), "kernel", ", ".join(types)
 
@@ -729,10 +733,12 @@ def is_stored(kernel: Chain | Loop) -> bool:
 def loop(spec: Loop) -> Callable[..., None]:
     """The function of a recursion.
 
-    ``f(starts, stops, block, tile, at, widths, *indices, *arrays)`` runs level after
-    level, with the tiles for its products at the address ``tile``:
-    level l has the nodes starts[l]..stops[l]-1, each with ``block`` rows (node n has
-    the rows n*block..n*block+block-1).  starts, stops, at, widths and each of the
+    ``f(starts, stops, low, high, block, tile, at, widths, *indices, *arrays)`` runs
+    level after level, with the tiles for its products at the address ``tile``:
+    level l has the nodes starts[l]..stops[l]-1, each with ``block`` rows, of which it
+    computes those from ``low`` to ``high`` (node n has the rows n*block+low..
+    n*block+high-1; where that is not all of them, a level has at most one node).
+    starts, stops, at, widths and each of the
     indices are 1-D arrays of int64; widths[k] is the width of the k-th ``Apply``.
     FULL arrays are 2-D with a row for each row of a node, ROW arrays 1-D; FEATURE
     (1-D), SCALAR (0-D) and PACKED (1-D) arrays are whole, all C-contiguous.  Arrays
@@ -751,13 +757,14 @@ def loop_text(spec: Loop) -> str:
     """The source of a loop's kernel."""
     chains = [item.chain for item in spec.items if isinstance(item, Apply)]
     names = {chain: f"chain{k}" for k, chain in enumerate(dict.fromkeys(chains))}
-    given = ["starts", "stops", "block", "tile", "at", "widths"]
+    given = ["starts", "stops", "low", "high", "block", "tile", "at", "widths"]
     given += [f"index{k}" for k in range(spec.indices)]
     given += [f"x{k}" for k in range(len(spec.arrays))]
     lines = [
         f"def kernel({', '.join(given)}):",
         "    for level in range(len(starts)):",
         "        a, b = starts[level], stops[level]",
+        "        first, last = a * block + low, (b - 1) * block + high",
         *[f"        {call}" for call in _calls(spec, names)],
     ]
     texts = [_Writer(chain, name, alone=False).text() for chain, name in names.items()]
@@ -772,23 +779,23 @@ def _calls(spec: Loop, names: dict[Chain, str]) -> Iterator[str]:
             starts = ["0" if k < 0 else f"at[{k}]" for k in item.starts]
             each = [f"x{k}" for k in (*item.inputs, *item.outputs)]
             given = ", ".join([f"widths[{count}]", *starts, *each])
-            yield f"{names[item.chain]}(a * block, b * block, {given})"
+            yield f"{names[item.chain]}(first, last, {given})"
             count += 1
         elif isinstance(item, Dot):
             given = ", ".join(f"x{k}" for k in item)
-            yield f"multiply_rows(tile, {given}, a * block, b * block)"
+            yield f"multiply_rows(tile, {given}, first, last)"
         else:
             verb = "gather" if isinstance(item, Gather) else "scatter"
             what = "rows" if spec.arrays[item.target].kind == FULL else "numbers"
             given = f"x{item.target}, x{item.source}, index{item.places}"
-            yield f"{verb}_{what}({given}, a, b, block)"
+            yield f"{verb}_{what}({given}, a, b, low, high, block)"
 
 
 def _loop_source(spec: Loop) -> tuple[str, str, str]:
     written: set[int] = set()
     for item in spec.items:
         written |= {*item.outputs} if isinstance(item, Apply) else {item.target}
-    numbers = [_INDEX, _INDEX, "int64", "int64", _INDEX, _INDEX]
+    numbers = [_INDEX, _INDEX, *["int64"] * 4, _INDEX, _INDEX]
     types = [*numbers, *[_INDEX] * spec.indices]
     types += [_numba_type(*x, written=k in written) for k, x in enumerate(spec.arrays)]
     return loop_text(spec), "kernel", ", ".join(types)

@@ -43,9 +43,10 @@ class Layout:
         self.bounds: dict[int, Array] = {}  # of a space, where its levels start
         self.levels = 0
         self.depth: dict[int, int] = {}  # of a space, how many levels it has
+        self.apart: dict[int, Array] = {}  # and, by thread, where they start and stop
         taken = [link for loop in program.loops for link in _links(loop.order)]
         if taken:
-            self._level(taken)
+            self._level(taken, program.loops)
         self.various: dict[tuple[int, int], Array] = {}  # orders of constants
         self.indices = {i: self._index(*i) for i in program.indices}
         self.rows = {i: self._row(*i) for i in program.picks}
@@ -94,8 +95,9 @@ class Layout:
 
     # --- levels
 
-    def _level(self, links: "list[Link]") -> None:
-        """Put the rows of all spaces in recursions in the order of their levels."""
+    def _level(self, links: "list[Link]", loops: Sequence[Any]) -> None:
+        """Put the rows of all spaces in recursions in the order of their levels; and
+        those of a level in order of the threads that they are for."""
         edges = []
         for link in links:
             dst, src = self._rows(*link.index)
@@ -107,14 +109,31 @@ class Layout:
         for space, level in depth.items():
             self.depth[space] = 1 + int(level.max(initial=0))
             size = np.bincount(root[space], minlength=1)[root[space]]
-            rows = np.arange(len(level))
-            order = np.lexsort((rows, root[space], -size, level))
+            rows, thread = np.arange(len(level)), self._threads(space, loops)
+            order = np.lexsort((rows, root[space], -size, thread, level))
             if not np.array_equal(order, rows):
                 place = np.empty_like(order)
                 place[order] = rows
                 self.place[space] = place
-            counted = np.bincount(level, minlength=self.levels)
-            self.bounds[space] = np.concatenate([[0], np.cumsum(counted)])
+            counts = np.zeros((self.levels, 1 + int(thread.max(initial=0))), np.int64)
+            np.add.at(counts, (level, thread), 1)
+            ends = np.cumsum(counts).reshape(counts.shape)
+            self.bounds[space] = np.concatenate([[0], ends[:, -1]])
+            if counts.shape[1] > 1:
+                self.apart[space] = np.stack([(ends - counts).T, ends.T], axis=1)
+
+    def _threads(self, space: int, loops: Sequence[Any]) -> Array:
+        """For which thread each row of a space is: those that meet are for the same."""
+        length = self.lengths[space]
+        mine = [x.kernel for x in loops if x.kernel and x.kernel.space == space]
+        parts = max((kernel.parts(length) for kernel in mine), default=1)
+        keys = {key for kernel in mine for key in kernel.links}
+        within = all(self._between(k, s) == (space, space) for k, _, s in keys)
+        if parts > 1 and within:
+            label, size = _together(length, [self._rows(*key) for key in keys])
+            if len(size) >= parts:
+                return _dealt(size, parts)[label]
+        return np.zeros(length, np.int64)
 
     # --- indices in the order of the spaces
 
@@ -268,6 +287,29 @@ def _descend(
         else:
             depth[row] = _OPEN
             stack.extend(missing)
+
+
+def _together(length: int, links: Sequence[Any]) -> tuple[Array, Array]:
+    """Which rows meet: for each the number of its set, and how large each set is."""
+    label = np.arange(length)
+    pairs = [(np.arange(length) if dst is None else dst, src) for dst, src in links]
+    above, below = (np.concatenate(rows) for rows in zip(*pairs))
+    while (label[above] != label[below]).any():
+        least = np.minimum(label[above], label[below])
+        np.minimum.at(label, label[above], least)
+        np.minimum.at(label, label[below], least)
+        label = label[label]
+    sets = np.unique(label, return_inverse=True, return_counts=True)
+    return sets[1], sets[2]
+
+
+def _dealt(size: Array, parts: int) -> Array:
+    """For which of ``parts`` each set is: the largest first, to who has least."""
+    total, part = [0] * parts, np.empty_like(size)
+    for k in np.argsort(-size, kind="stable").tolist():
+        part[k] = least = total.index(min(total))
+        total[least] += int(size[k])
+    return part
 
 
 def _slice(rows: Array) -> Any:

@@ -2,7 +2,7 @@
 
 Ops obey the law of leading axes, so their forward serves as it is; some have a better
 way for a batch, or can write to an array that is there.  This module imports
-``program`` and ``buffers``.
+``program``, ``products`` and ``buffers``.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from ..graph import OPS
 from ..rows import Grouping
 from ..signature import signature
 from .buffers import empty
+from .products import product
 from .program import Instruction
 
 Array = np.ndarray[Any, Any]
@@ -138,8 +139,19 @@ def _join(x: Instruction) -> Batch:
 def _vecmat(x: Instruction) -> Batch | None:
     left, right = x.inputs
     if right.space is None and len(right.type.shape) == len(left.type.shape) + 1 == 2:
-        return np.matmul
+        return product
     return None
+
+
+def _matvec(x: Instruction) -> Batch | None:
+    left, right = x.inputs
+    if left.space is None and len(left.type.shape) == len(right.type.shape) + 1 == 2:
+        return _matvec_flat
+    return None
+
+
+def _matvec_flat(a: Array, b: Array, out: Any = None) -> Any:
+    return product(b, a.T, out=out)
 
 
 def _matmat(x: Instruction) -> Batch | None:
@@ -153,9 +165,9 @@ def _matmat(x: Instruction) -> Batch | None:
 
 def _matmat_flat(a: Array, b: Array, out: Any = None) -> Any:
     if out is not None and out.flags.c_contiguous:
-        np.matmul(_flat(a), b, out=_flat(out))
+        product(_flat(a), b, out=_flat(out))
         return out
-    y = (_flat(a) @ b).reshape(*a.shape[:-1], b.shape[-1])
+    y = product(_flat(a), b).reshape(*a.shape[:-1], b.shape[-1])
     if out is None:
         return y
     out[...] = y
@@ -209,14 +221,16 @@ def _scatter_add(x: Instruction) -> Batch | None:
 
 DIRECT = {
     *_SAME,
-    np.matmul,
+    product,
     _matmat_flat,
+    _matvec_flat,
     _gather_rows,
 }  # have no need of an array of their own
 _SPECIAL = {
     OPS["sigmoid"]: _sigmoid,
     OPS["vecmat"]: _vecmat,
     OPS["matmat"]: _matmat,
+    OPS["matvec"]: _matvec,
     OPS["gather"]: _gather,
     OPS["scatter_add"]: _scatter_add,
 }
@@ -224,7 +238,7 @@ _SPECIAL = {
 
 def cross(x: Instruction) -> Batch:
     """The sum over rows of outer products, or of products of rows."""
-    return lambda a, b: _flat(a).T @ _flat(b)
+    return lambda a, b: product(_flat(a).T, _flat(b))
 
 
 def _flat(array: Array) -> Array:

@@ -243,10 +243,6 @@ class Program:
                 found[id(r)] = kernels.loop(r.kernel.loop)
         self.kernels, self.steps = found, None
 
-    def compile_groups(self, recursion: Recursion) -> None:
-        """Compile those of a recursion that has a kernel, but runs level by level."""
-        self.kernels.update((id(g), kernels.bulk(g.chain)) for g in recursion.groups)
-
     def has_run(self, layout: Any) -> None:
         """Count what an evaluation with NumPy has cost.  Once that is as much as
         compiling will, kernels are compiled, or sooner, if they can be loaded."""

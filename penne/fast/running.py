@@ -1,34 +1,33 @@
 """Running a program on the rows of one graph.
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
-elementwise instructions at once, and a recursion as one call.  This module imports
-``programs``, ``layout``, ``lowering``, ``fusing``, ``packing``, ``sums`` and
+elementwise instructions at once.  This module imports ``programs``, ``layout``,
+``lowering``, ``fusing``, ``recursions``, ``buffers``, ``threads``, ``sums`` and
 ``kernels``.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from contextlib import nullcontext
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..rows import Grouping, Rows, sum_rows
+from . import threads
 from .buffers import empty
-from .describing import Kernel
-from .fusing import SLICE, Group
-from .kernels import AXES, FULL, PACKED, SCALAR
+from .fusing import Group
+from .kernels import FULL, ROW
 from .layout import Layout
 from .lowering import added
-from .packing import address, packed
 from .program import Instruction
 from .programs import Program, Recursion
+from .recursions import flat, recur, whole_arrays
 from .sums import adding, numbered
 
 Array = np.ndarray[Any, Any]
 MOST_FIXED = 1 << 18  # bytes that are kept of arrays that are always the same
-LARGE = 1 << 24  # multiplications of a level, from which several threads of BLAS win
 
 
 class Run:
@@ -50,14 +49,15 @@ class Run:
             program.steps = [_step(item, program) for item in program.items]
         for x in program.given:
             values[x.number] = self._given(x)
-        fixed = self.layout.fixed
-        if fixed is None:
-            self._run(0, program.fixed)
-            self._fix()
-        else:
-            for number, array in fixed.items():
-                values[number] = array
-        self._run(program.fixed, len(program.steps))
+        with threads.team() if program.kernels else nullcontext():
+            fixed = self.layout.fixed
+            if fixed is None:
+                self._run(0, program.fixed)
+                self._fix()
+            else:
+                for number, array in fixed.items():
+                    values[number] = array
+            self._run(program.fixed, len(program.steps))
         program.has_run(self.layout)
 
     def _run(self, first: int, last: int) -> None:
@@ -114,7 +114,12 @@ class Run:
         adding(y.type.dtype.name)(out, rows, where, start)
         return out
 
-    # --- groups
+    def leaf_rows(self, y: Instruction, key: Any, source: Any) -> Any:
+        """The rows that come from a leaf, or from various constants."""
+        if y.op != "various":
+            return source
+        rows = self.various[key[:2]]
+        return np.array([r.at(y.params["slot"]) for r in rows]) if y.params else rows
 
     def allocate(self, x: Instruction) -> None:
         """An empty array for x, or columns of one; if it is not there yet."""
@@ -132,151 +137,6 @@ class Run:
         stop = place.start + x.type.shape[-1]
         self.values[x.number] = whole[..., place.start : stop]
 
-    # --- recursions
-
-    def recursion(self, recursion: Recursion) -> None:
-        """Compute a recursion: by its kernel, or level by level."""
-        kernels = self.program.kernels
-        kernel, of = kernels.get(id(recursion)), recursion.kernel
-        whole = kernel is not None and of is not None and self._is_small(recursion, of)
-        if kernel is not None and not whole:
-            self.program.compile_groups(recursion)
-        compiled = whole or all(id(g) in kernels for g in recursion.groups)
-        for x in recursion.arrays if compiled else recursion.order:
-            self.allocate(x)
-        for x in recursion.order:
-            if x.op == "take":
-                self._fill(x, recursion)
-        if whole:
-            assert kernel is not None
-            assert of is not None
-            self._call(recursion, of, kernel)
-            return
-        steps = [s for item in recursion.items for s in self._steps(item, recursion)]
-        levels = range(self.layout.count(recursion.order))
-        for level in levels if recursion.ascending else reversed(levels):
-            for step in steps:
-                step(level)
-
-    def _is_small(self, recursion: Recursion, of: Kernel) -> bool:
-        """Whether levels are such that one thread does as well as BLAS's."""
-        space = recursion.order[0].space
-        rows = self.lengths[space] * of.block / self.layout.levels
-        return _threads() == 1 or rows * of.weight <= LARGE
-
-    def _call(
-        self, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
-    ) -> None:
-        layout = self.layout
-        bounds = layout.bounds[recursion.order[0].space]
-        count = layout.count(recursion.order)
-        starts, stops = bounds[:count], bounds[1 : count + 1]
-        if not recursion.ascending:
-            starts, stops = starts[::-1].copy(), stops[::-1].copy()
-        arrays = [flat(self.values[x.number], kind) for x, kind in of.arrays]
-        indices = [layout.full(key) for key in of.links]
-        tile = address(of.dtype) if of.dtype else 0
-        kernel(starts, stops, of.block, tile, of.at, of.widths, *indices, *arrays)
-
-    def _fill(self, x: Instruction, recursion: Recursion) -> None:
-        """The rows of a take that come from outside of the recursion."""
-        out = self.values[x.number]
-        for y, key in zip(x.inputs, x.index):
-            if y not in recursion.inside:
-                index = self.layout.indices[key]
-                source = self.values[y.number]
-                rows = y.space is None
-                out[index.dst] = (
-                    self.leaf_rows(y, key, source) if rows else source[index.src]
-                )
-
-    def leaf_rows(self, y: Instruction, key: Any, source: Any) -> Any:
-        """The rows that come from a leaf, or from various constants."""
-        if y.op != "various":
-            return source
-        rows = self.various[key[:2]]
-        return np.array([r.at(y.params["slot"]) for r in rows]) if y.params else rows
-
-    def _steps(self, item: Any, recursion: Recursion) -> list[Callable[[int], None]]:
-        if isinstance(item, Group):
-            kernel = self.program.kernels.get(id(item))
-            if kernel is None:
-                return [self._apply_step(x) for x in item.instructions]
-            return [self._group_step(item, kernel)]
-        if item.op in ("take", "spread"):
-            return self._takes(item, recursion)
-        if item.op == "scatter":
-            return [self._scatter_step(item)]
-        return [] if self._is_view(item) else [self._apply_step(item)]
-
-    def _is_view(self, x: Instruction) -> bool:
-        """Whether x is columns of its argument, or its arguments are of x."""
-        places = self.program.places
-        if x in places and x.op is SLICE:
-            return True
-        return any(y in places and places[y].base is x for y in x.inputs)
-
-    def _takes(
-        self, x: Instruction, recursion: Recursion
-    ) -> list[Callable[[int], None]]:
-        out = self.values[x.number]
-        pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
-        return [
-            _moved(out, self.values[y.number], self.layout.cuts[key])
-            for y, key in pairs
-            if y in recursion.inside
-        ]
-
-    def _scatter_step(self, x: Instruction) -> Callable[[int], None]:
-        out, source = self.values[x.number], self.values[x.inputs[0].number]
-        cuts = self.layout.cuts[x.index]
-        distinct = self.layout.indices[x.index].equal is None
-
-        def step(level: int) -> None:
-            cut = cuts[level]
-            if cut is not None:
-                dst, rows = cut
-                alone = distinct or isinstance(rows, slice)
-                equal = None if alone else Grouping.of(rows, len(out))
-                added(out, rows, source[dst], equal)
-
-        return step
-
-    def _apply_step(self, x: Instruction) -> Callable[[int], None]:
-        out, batch = self.values[x.number], self.program.batches[x.number]
-        bounds = self.layout.bounds[x.space].tolist()
-        inputs = [(self.values[y.number], y.space is None) for y in x.inputs]
-        inputs = [(np.ascontiguousarray(v) if a else v, a) for v, a in inputs]
-
-        def step(level: int) -> None:
-            a, b = bounds[level], bounds[level + 1]
-            if a < b:
-                given = [v if alone else v[a:b] for v, alone in inputs]
-                batch(*given, out=out[a:b])
-
-        return step
-
-    def _group_step(
-        self, group: Group, kernel: Callable[..., None]
-    ) -> Callable[[int], None]:
-        arrays = [flat(self.values[k], c) for k, c in _sources(group, self.program)]
-        bounds = (self.layout.bounds[group.domain[0]] * group.block).tolist()
-        width, at = group.width, self.program.starts[id(group)]
-
-        def step(level: int) -> None:
-            kernel(bounds[level], bounds[level + 1], width, at, *arrays)
-
-        return step
-
-
-@cache
-def _threads() -> int:
-    """How many threads BLAS has, as far as that can be known."""
-    libraries = "OPENBLAS", "MKL", "OMP"
-    said = [os.environ.get(f"{name}_NUM_THREADS", "") for name in libraries]
-    count = next((int(n) for n in said if n.isdigit()), 0)
-    return count or os.cpu_count() or 1
-
 
 # --- items ----------------------------------------------------------------------------
 
@@ -286,7 +146,7 @@ Ready = Callable[[Run], None]
 def _step(item: Any, program: Program) -> Ready:
     """What computes an item of a program, with all that is known before it runs."""
     if isinstance(item, Recursion):
-        return lambda run: run.recursion(item)
+        return lambda run: recur(run, item)
     if isinstance(item, Group):
         kernel = program.kernels.get(id(item))
         if kernel is not None:
@@ -331,50 +191,25 @@ def _once(x: Instruction, program: Program) -> Ready:
 
 def _bulk(group: Group, program: Program, kernel: Callable[..., None]) -> Ready:
     """A group by its kernel."""
-    sources, outputs = _sources(group, program), group.outputs
+    sources, outputs = whole_arrays(group, program), group.outputs
     space, block, width = group.domain[0], group.block, group.width
-    start = program.starts[id(group)]
+    start, work = program.starts[id(group)], width * len(group.chain.steps)
+    work *= threads.STEP * all(x.kind in (FULL, ROW) for x in group.chain.written())
 
     def bulk(run: Run) -> None:
         values = run.values
         for x in outputs:
             run.allocate(x)
         arrays = [flat(values[k], kind) for k, kind in sources]
-        kernel(0, run.lengths[space] * block, width, start, *arrays)
+        rows = run.lengths[space] * block
+        parts = threads.parts(rows * work)
+        if parts <= 1:
+            kernel(0, rows, width, start, *arrays)
+            return
+        shares = threads.shares(rows, parts)
+        threads.together([partial(kernel, *s, width, start, *arrays) for s in shares])
 
     return bulk
-
-
-def _sources(group: Group, program: Program) -> list[tuple[int, int]]:
-    """The numbers of the whole arrays of a group, with their classes."""
-    place, found = program.places, []
-    for x, (kind, _) in zip((*group.inputs, *group.outputs), group.chain.arrays()):
-        base = place[x].base if x in place else x
-        found.append((base.number, kind))
-    return found
-
-
-def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
-    def step(level: int) -> None:
-        cut = cuts[level]
-        if cut is not None:
-            out[cut[0]] = source[cut[1]]
-
-    return step
-
-
-def flat(array: Any, kind: int) -> Array:
-    """An array as kernels take one of its class."""
-    array = np.asarray(array)
-    if kind == PACKED:
-        return packed(array)
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
-    if array.ndim == AXES[kind]:
-        return array
-    if kind == FULL:
-        return array.reshape(prod(array.shape[:-1]), array.shape[-1])
-    return array.reshape(-1 if kind != SCALAR else ())
 
 
 # --- instructions that run once -------------------------------------------------------

@@ -1,0 +1,227 @@
+"""Running a recursion: by its kernel, whose rows threads share, or level by level.
+
+This module imports ``programs``, ``layout``, ``fusing``, ``packing``, ``buffers`` and
+``threads``.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..rows import Grouping
+from . import threads
+from .describing import Kernel
+from .fusing import SLICE, Group
+from .kernels import AXES, FULL, PACKED, SCALAR
+from .layout import Layout
+from .lowering import added
+from .packing import address, packed
+from .program import Instruction
+from .programs import Program, Recursion
+
+Array = np.ndarray[Any, Any]
+LEAST_ROWS = 4  # of a node that are for one thread
+
+
+def recur(run: Any, recursion: Recursion) -> None:
+    """Compute a recursion in a run of its program."""
+    kernels = run.program.kernels
+    kernel, of = kernels.get(id(recursion)), recursion.kernel
+    compiled = kernel is not None or all(id(g) in kernels for g in recursion.groups)
+    for x in recursion.arrays if compiled else recursion.order:
+        run.allocate(x)
+    for x in recursion.order:
+        if x.op == "take":
+            _fill(run, x, recursion)
+    if kernel is not None:
+        assert of is not None
+        _call(run, recursion, of, kernel)
+    else:
+        _by_levels(run, recursion)
+
+
+def _fill(run: Any, x: Instruction, recursion: Recursion) -> None:
+    """The rows of a take that come from outside of the recursion."""
+    out = run.values[x.number]
+    for y, key in zip(x.inputs, x.index):
+        if y not in recursion.inside:
+            index = run.layout.indices[key]
+            source = run.values[y.number]
+            rows = y.space is None
+            out[index.dst] = (
+                run.leaf_rows(y, key, source) if rows else source[index.src]
+            )
+
+
+# --- by its kernel --------------------------------------------------------------------
+
+
+def _call(
+    run: Any, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
+) -> None:
+    layout = run.layout
+    arrays = [flat(run.values[x.number], kind) for x, kind in of.arrays]
+    indices = [layout.full(key) for key in of.links]
+    tile = address(of.dtype) if of.dtype else 0
+    given = of.block, tile, of.at, of.widths, *indices, *arrays
+    threads.together(
+        [
+            partial(kernel, *levels, *share, *given)
+            for levels, share in shares(layout, recursion, of)
+        ]
+    )
+
+
+def shares(
+    layout: Layout, recursion: Recursion, of: Kernel
+) -> Iterator[tuple[tuple[Array, Array], tuple[int, int]]]:
+    """What each thread computes: in which levels which nodes, and which of their rows.
+
+    Nodes that do not meet are for different threads, or else each node's rows are."""
+    count = layout.count(recursion.order)
+    apart = layout.apart.get(of.space)
+    if apart is not None:
+        for bounds in apart:
+            yield _levels(bounds[:, :count], recursion), (0, of.block)
+        return
+    bounds = layout.bounds[of.space][: count + 1]
+    parts = min(of.parts(layout.lengths[of.space]), of.block // LEAST_ROWS)
+    if parts <= 1:
+        yield _levels(np.array([bounds[:-1], bounds[1:]]), recursion), (0, of.block)
+        return
+    nodes = np.arange(bounds[-1])  # each a level of its own, as its rows are not whole
+    levels = _levels(np.array([nodes, nodes + 1]), recursion)
+    for share in threads.shares(of.block, parts):
+        yield levels, share
+
+
+def _levels(bounds: Array, recursion: Recursion) -> tuple[Array, Array]:
+    """Where levels start and stop, in the order in which they are computed."""
+    step = 1 if recursion.ascending else -1
+    starts, stops = np.ascontiguousarray(bounds[:, ::step])
+    return starts, stops
+
+
+def flat(array: Any, kind: int) -> Array:
+    """An array as kernels take one of its class."""
+    array = np.asarray(array)
+    if kind == PACKED:
+        return packed(array)
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
+    if array.ndim == AXES[kind]:
+        return array
+    if kind == FULL:
+        return array.reshape(prod(array.shape[:-1]), array.shape[-1])
+    return array.reshape(-1 if kind != SCALAR else ())
+
+
+# --- level by level -------------------------------------------------------------------
+
+
+def _by_levels(run: Any, recursion: Recursion) -> None:
+    steps = [s for item in recursion.items for s in _steps(run, item, recursion)]
+    levels = range(run.layout.count(recursion.order))
+    for level in levels if recursion.ascending else reversed(levels):
+        for step in steps:
+            step(level)
+
+
+def _steps(run: Any, item: Any, recursion: Recursion) -> list[Callable[[int], None]]:
+    program = run.program
+    if isinstance(item, Group):
+        kernel = program.kernels.get(id(item))
+        if kernel is None:
+            return [_apply_step(run, x) for x in item.instructions]
+        return [_group_step(run, item, kernel)]
+    if item.op in ("take", "spread"):
+        return _takes(run, item, recursion)
+    if item.op == "scatter":
+        return [_scatter_step(run, item)]
+    return [] if _is_view(item, program) else [_apply_step(run, item)]
+
+
+def _is_view(x: Instruction, program: Program) -> bool:
+    """Whether x is columns of its argument, or its arguments are of x."""
+    places = program.places
+    if x in places and x.op is SLICE:
+        return True
+    return any(y in places and places[y].base is x for y in x.inputs)
+
+
+def _takes(
+    run: Any, x: Instruction, recursion: Recursion
+) -> list[Callable[[int], None]]:
+    out = run.values[x.number]
+    pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
+    return [
+        _moved(out, run.values[y.number], run.layout.cuts[key])
+        for y, key in pairs
+        if y in recursion.inside
+    ]
+
+
+def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
+    def step(level: int) -> None:
+        cut = cuts[level]
+        if cut is not None:
+            out[cut[0]] = source[cut[1]]
+
+    return step
+
+
+def _scatter_step(run: Any, x: Instruction) -> Callable[[int], None]:
+    out, source = run.values[x.number], run.values[x.inputs[0].number]
+    cuts = run.layout.cuts[x.index]
+    distinct = run.layout.indices[x.index].equal is None
+
+    def step(level: int) -> None:
+        cut = cuts[level]
+        if cut is not None:
+            dst, rows = cut
+            alone = distinct or isinstance(rows, slice)
+            equal = None if alone else Grouping.of(rows, len(out))
+            added(out, rows, source[dst], equal)
+
+    return step
+
+
+def _apply_step(run: Any, x: Instruction) -> Callable[[int], None]:
+    out, batch = run.values[x.number], run.program.batches[x.number]
+    bounds = run.layout.bounds[x.space].tolist()
+    inputs = [(run.values[y.number], y.space is None) for y in x.inputs]
+    inputs = [(np.ascontiguousarray(v) if a else v, a) for v, a in inputs]
+
+    def step(level: int) -> None:
+        a, b = bounds[level], bounds[level + 1]
+        if a < b:
+            given = [v if alone else v[a:b] for v, alone in inputs]
+            batch(*given, out=out[a:b])
+
+    return step
+
+
+def _group_step(
+    run: Any, group: Group, kernel: Callable[..., None]
+) -> Callable[[int], None]:
+    program = run.program
+    arrays = [flat(run.values[k], c) for k, c in whole_arrays(group, program)]
+    bounds = (run.layout.bounds[group.domain[0]] * group.block).tolist()
+    width, at = group.width, program.starts[id(group)]
+
+    def step(level: int) -> None:
+        kernel(bounds[level], bounds[level + 1], width, at, *arrays)
+
+    return step
+
+
+def whole_arrays(group: Group, program: Program) -> list[tuple[int, int]]:
+    """The numbers of the whole arrays of a group, with their classes."""
+    place, found = program.places, []
+    for x, (kind, _) in zip((*group.inputs, *group.outputs), group.chain.arrays()):
+        base = place[x].base if x in place else x
+        found.append((base.number, kind))
+    return found

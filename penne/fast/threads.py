@@ -1,0 +1,109 @@
+"""Work that is shared between threads: as many as BLAS has, for the user has set that.
+
+Threads of BLAS wait for more work by asking for it again and again, on the processors
+that ours need.  So while a ``team`` is at work BLAS has one thread, and what is large
+is cut in parts, products too.  Without threadpoolctl, by which BLAS is told, all is
+done by one.  This module imports nothing of penne.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import pairwise
+from threading import Lock
+from typing import Any
+
+LEAST_WORK = 1 << 24  # multiplications of a product that are worth a thread
+STEP = 16  # of them take about as long as an elementwise step for one number
+_lock = Lock()
+_teams = 0  # at work
+
+
+def available() -> bool:
+    """Whether threadpoolctl is installed."""
+    return find_spec("threadpoolctl") is not None
+
+
+@cache
+def _libraries() -> list[tuple[Any, int]]:
+    """The libraries of BLAS, and how many threads each had at first."""
+    if not available():
+        return []
+    found = import_module("threadpoolctl").ThreadpoolController()
+    return [(x, x.num_threads) for x in found.select(user_api="blas").lib_controllers]
+
+
+@cache
+def count() -> int:
+    """How many threads there are."""
+    return max((number for _, number in _libraries()), default=1)
+
+
+@contextmanager
+def team() -> Iterator[None]:
+    """Threads of ours at work, and none of BLAS's."""
+    global _teams
+    if count() == 1:
+        yield
+        return
+    with _lock:
+        _teams += 1
+        if _teams == 1:
+            _limit(alone=True)
+    try:
+        yield
+    finally:
+        with _lock:
+            _teams -= 1
+            if not _teams:
+                _limit(alone=False)
+
+
+def _limit(alone: bool) -> None:
+    for library, number in _libraries():
+        library.set_num_threads(1 if alone else number)
+
+
+def parts(work: int) -> int:
+    """Of how many threads such work is worth while; 0 for none but this."""
+    return min(count(), work // LEAST_WORK) if _teams else 0
+
+
+def shares(length: int, parts: int) -> list[tuple[int, int]]:
+    """``length`` rows in so many parts: where each starts and stops."""
+    edges = [length * k // parts for k in range(parts + 1)]
+    return list(pairwise(edges))
+
+
+def together(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run all tasks, the last of them here, and wait for all; raise what one raises."""
+    *others, mine = tasks
+    waiting = [_pool().submit(task) for task in others]
+    try:
+        mine()
+    finally:
+        wait(waiting)
+    for future in waiting:
+        future.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count(), "penne")
+
+
+def _forget() -> None:
+    """A child has none of its parent's threads."""
+    global _lock, _teams
+    _lock, _teams = Lock(), 0
+    _pool.cache_clear()
+    if _libraries.cache_info().currsize:
+        _limit(alone=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
