@@ -19,6 +19,8 @@ from penne.fast.outline import Outline
 from penne.fast.program import Irregular
 from penne.fast.recipe import Plan, Recipe
 from penne.graph import OPS
+from penne.recurrent import variants
+from penne.recurrent.unit import RecurrentUnit
 from penne.recurrent.variants import StandardLSTM
 
 V, H = 5, 3
@@ -164,6 +166,29 @@ def test_what_only_a_recursion_uses_is_computed_in_it():
             users = program.users[x]
             assert not any(loop.inside.issuperset(users) for loop in program.loops)
     agree(loss)
+
+
+FAMILY = [
+    name
+    for name, x in vars(variants).items()
+    if isinstance(x, type) and issubclass(x, RecurrentUnit)
+]
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_recursions_of_the_family_can_be_kernels(name):
+    """Forward and backward, of arrays and of lists of vectors."""
+    pytest.importorskip("numba")
+    cell = getattr(variants, name)(H, H, rng=0)
+    arrays = [np.ones((4, 2, H))]
+    vectors = [list(np.ones((n, H))) for n in (5, 3, 4)]
+    for inputs in arrays, vectors:
+        loss = outputs(cell, inputs)
+        loops = recipe(loss).program.loops
+        loops = [loop for loop in loops if len(loop.order) > 2]  # but sums of losses
+        assert {loop.ascending for loop in loops} == {True, False}
+        assert all(loop.kernel for loop in loops)
+        agree(loss)
 
 
 def test_sums_for_several_gates_are_parts_of_one():

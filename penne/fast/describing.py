@@ -8,25 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import OPS
 from . import threads
-from .fusing import Group, Place, named
+from .fusing import JOIN, PRODUCTS, Group, Place, named
 from .kernels import (
     FULL,
     PACKED,
     ROW,
     SCALAR,
     Apply,
+    Chain,
     Dot,
     Gather,
     Input,
     Item,
     Loop,
     Scatter,
+    Step,
 )
 from .program import Instruction
-
-PRODUCTS = (OPS["vecmat"], OPS["matmat"])
 
 
 class Impossible(Exception):
@@ -82,6 +81,8 @@ class Kernel:
             return self._moves(item)
         if item.op in PRODUCTS and item.inputs[1].space is None:
             return [self._product(item)]
+        if item.op is JOIN and item.params["axis"] == -1:
+            return self._copies(item)
         raise Impossible(item)
 
     def _is_joined(self, x: Instruction) -> bool:
@@ -142,23 +143,52 @@ class Kernel:
         self.dtype = name
         return Dot(*numbers, self._number(weight, PACKED))
 
+    def _copies(self, x: Instruction) -> list[Item]:
+        """A join of what has its place in another: its parts, one after the other."""
+        found: list[Item] = []
+        start, dtype = 0, named(x.type.dtype)
+        same = Step("detach", (0,), FULL, dtype)
+        chain = Chain((Input(FULL, dtype),), (same,), (1,))
+        for y in x.inputs:
+            if y.type.dtype != x.type.dtype or self._kind(y) != FULL:
+                raise Impossible(x, y)
+            width = y.type.shape[-1]
+            numbers = (self._number(y, FULL),), (self._whole(x),)
+            starts = self._column(self._start(y)), self._column(start)
+            found.append(self._apply(chain, *numbers, starts, width))
+            start += width
+        return found
+
     def _group(self, g: Group) -> Apply:
-        inputs: list[int] = []
-        outputs: list[int] = []
-        starts: list[int] = []
-        for k, (x, (kind, _)) in enumerate(
-            zip((*g.inputs, *g.outputs), g.chain.arrays())
-        ):
-            numbers = inputs if k < len(g.inputs) else outputs
-            numbers.append(self._number(x, kind))
-            if kind not in (ROW, SCALAR):
-                column = self.places[x].start if x in self.places else 0
-                starts.append(len(self.columns) if column else -1)
-                if column:
-                    self.columns.append(column)
-        self.sizes.append(g.width)
-        self.work += threads.STEP * g.width * len(g.chain.steps)
-        return Apply(g.chain, tuple(inputs), tuple(outputs), tuple(starts))
+        arrays = list(zip((*g.inputs, *g.outputs), g.chain.arrays()))
+        numbers = [self._number(x, kind) for x, (kind, _) in arrays]
+        wide = [x for x, (kind, _) in arrays if kind not in (ROW, SCALAR)]
+        starts = tuple(self._column(self._start(x)) for x in wide)
+        read = len(g.inputs)
+        given = tuple(numbers[:read]), tuple(numbers[read:])
+        return self._apply(g.chain, *given, starts, g.width)
+
+    def _apply(
+        self,
+        chain: Chain,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        starts: tuple[int, ...],
+        width: int,
+    ) -> Apply:
+        self.sizes.append(width)
+        self.work += threads.STEP * width * len(chain.steps)
+        return Apply(chain, inputs, outputs, starts)
+
+    def _start(self, x: Instruction) -> int:
+        return self.places[x].start if x in self.places else 0
+
+    def _column(self, start: int) -> int:
+        """The number of a column among those of the kernel, -1 for the first."""
+        if not start:
+            return -1
+        self.columns.append(start)
+        return len(self.columns) - 1
 
 
 def described(recursion: Any, places: dict[Instruction, Place]) -> Kernel | None:

@@ -20,6 +20,7 @@ from .program import Instruction
 
 SLICE, JOIN, RESHAPE = OPS["slice_axes"], OPS["concatenate"], OPS["reshape"]
 _REDUCING = {OPS[name] for name in ("asum", "amax", "amin", "logsumexp")}
+PRODUCTS = OPS["vecmat"], OPS["matmat"]
 _VECVEC = OPS["vecvec"]
 _NOT_ROWS = {OPS["amax"], OPS["amin"], OPS["logsumexp"]}
 
@@ -55,16 +56,19 @@ class Group(NamedTuple):
 
 def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
     """The instructions whose arrays are columns of another's; a single column is
-    none of these, as kernels take what gives one number a row without columns."""
+    none of these, as kernels take what gives one number a row without columns; nor is
+    the part of a join that is a factor of a product, which kernels take whole."""
     order = list(order)
     found: dict[Instruction, Place] = {}
+    factors = {x.inputs[0] for x in order if x.op in PRODUCTS}
     for y in order:
         if y.op is SLICE and y.space is not None and y.params["steps"] and _is_block(y):
             base, start = found.get(y.inputs[0], Place(y.inputs[0], 0))
             found[y] = Place(base, start + y.params["steps"][-1][0])
     for y in order:
         if y.op is JOIN and y.space is not None and y.params["axis"] == -1:
-            _place_parts(y, found)
+            if factors.isdisjoint(y.inputs):
+                _place_parts(y, found)
     return found
 
 
