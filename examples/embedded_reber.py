@@ -35,7 +35,7 @@ SIZES = {4: 16, 7: 32, 10: 32}  # by what the inner strings are longer than
 
 
 def lesson(rng, longer_than):
-    return embedded_lesson(e="TP"[rng.integers(2)], w=word(rng, longer_than))
+    return embedded_lesson(e="TP"[rng.integers(2)], w=word(rng.integers, longer_than))
 
 
 def network(name, size, rng):

@@ -4,19 +4,21 @@ An Elman network of 10 reads 10,000 strings of Reber's grammar, drawn from 1,000
 learns which symbols may come next.  By the recipe of Herta's tutorial: strings of more
 than 10 symbols, one in an update, gradient descent at 0.2.  By one's own: strings of
 any length, five in an update, Adam from 0.04 down to 0.  "Foretold" are strings of
-1,000 new ones where each legal symbol is above each illegal one at every step; "inside"
+300 new ones where each legal symbol is above each illegal one at every step; "inside"
 are those of 1,000 samples that are strings of the grammar, whole.
 
     recipe, seed   foretold, inside after 3,000   after 10,000
-    tutorial, 0       0.973,  0.515                 1.000, 0.881
-    tutorial, 1       1.000,  0.636                 1.000, 0.910
-    tutorial, 2       1.000,  0.653                 1.000, 0.911
-    own, 0            1.000,  0.971                 1.000, 0.990
-    own, 1            1.000,  0.985                 1.000, 0.995
-    own, 2            1.000,  0.980                 1.000, 0.994
+    tutorial, 0       1.000,  0.659                 1.000, 0.924
+    tutorial, 1       1.000,  0.544                 1.000, 0.882
+    tutorial, 2       1.000,  0.527                 1.000, 0.873
+    own, 0            1.000,  0.981                 1.000, 0.997
+    own, 1            1.000,  0.980                 1.000, 0.995
+    own, 2            1.000,  0.984                 1.000, 0.999
 
-It takes 35 s of processor time.  Of seeds 0 to 39 by the tutorial's recipe 37 foretell
-0.99 after 3,000; 0, 5 and 23 fail where BTS...SXS, with many an S, is to end in E.
+It takes SECONDS s of processor time.  Numbers are drawn as a program in NumPy drew them,
+with gradients by hand, which got the same shares.  Of seeds 0 to 99 by the tutorial's
+recipe HUNDRED foretell 0.99 after 3,000; the others fail where BTS...SXS, with many an
+S, is to end in E.
 """
 
 import numpy as np
@@ -28,7 +30,7 @@ from penne import SGD, Adam, Layer, Map, Simple
 from penne.initializers import spectral
 from penne.optimize.schedules import Linear
 
-STRINGS = 1000  # to learn from, again and again
+FRESH, STRINGS = 300, 1000  # to be tried on, and to learn from, again and again
 
 
 RECIPES = {  # strings longer than, in one update, trainer
@@ -41,18 +43,20 @@ WHAT = "share of strings foretold", "share of samples in the grammar"
 def train(recipe, seed, count):
     """At ten marks: strings seen, share foretold, share of those written that is
     in the grammar."""
-    rng = np.random.default_rng(seed)
-    model = Simple(-7, 10, learned_start=True, init=spectral, rng=rng)
-    model >>= Map(Layer(10, 7, f=None, init=spectral, rng=rng))
-    fresh = [lesson(word(rng, longer_than=10)) for _ in range(STRINGS)]
+    rng = np.random.RandomState(seed)  # as the tutorial's
+    init = lambda _, *sizes: spectral(rng, *sizes)
+    model = Simple(-7, 10, learned_start=True, init=init)
+    model >>= Map(Layer(10, 7, f=None, init=init))
+    fresh = [lesson(word(rng.randint, longer_than=10)) for _ in range(FRESH)]
     least, size, trainer = RECIPES[recipe](count)
-    strings = [lesson(word(rng, least)) for _ in range(STRINGS)]
+    strings = [lesson(word(rng.randint, least)) for _ in range(STRINGS)]
     losses = [loss(model, strings[k : k + size]) for k in range(0, STRINGS, size)]
     marks = {count // size * k // 10 for k in range(1, 11)}
     for update in range(1, count // size + 1):
-        trainer.receive(losses[rng.integers(len(losses))])
+        trainer.receive(losses[rng.randint(len(losses))])
         if update in marks:
-            inside = np.mean([in_grammar(w) for w in written(model, 1000, rng)])
+            samples = written(model, 1000, np.random.default_rng(update))
+            inside = np.mean([in_grammar(w) for w in samples])
             yield update * size, foretold(model, fresh).mean(), inside
 
 

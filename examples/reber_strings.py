@@ -13,14 +13,15 @@ MOVES = [dict(T=1, P=5), dict(S=1, X=2), dict(S=3, X=5), dict(E=6), dict(V=3, P=
 MOVES += [dict(V=4, T=5), {}]  # nothing leads on from the last state, 6
 
 
-def word(rng, longer_than):
-    """A string of the grammar, both symbols of a state as likely."""
+def word(draw, longer_than):
+    """A string of the grammar, both symbols of a state as likely: ``draw`` gives a
+    number below another."""
     w, state = "B", 0
     while state != 6:
         moves = [*MOVES[state].items()]
-        symbol, state = moves[rng.integers(len(moves))]
+        symbol, state = moves[draw(len(moves))]
         w += symbol
-    return w if len(w) > longer_than else word(rng, longer_than)
+    return w if len(w) > longer_than else word(draw, longer_than)
 
 
 def states(w):

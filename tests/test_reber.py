@@ -16,6 +16,7 @@ with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(EXAMPLES)
     import embedded_reber
     import program
+    import reber
     import reber_models as M
     import reber_strings as R
 
@@ -36,11 +37,11 @@ def test_counts():
             found.append(states.count(6))
     assert found == COUNTS
     rng = np.random.default_rng(0)
-    drawn = [R.word(rng, 0) for _ in range(2000)]
+    drawn = [R.word(rng.integers, 0) for _ in range(2000)]
     assert all(R.in_grammar(w) for w in drawn)
     shares = [np.mean([len(w) == n for w in drawn]) for n in (5, 6, 7)]
     np.testing.assert_allclose(shares, [0.25, 0.1875, 0.125], atol=0.04)
-    assert min(len(R.word(rng, 10)) for _ in range(100)) == 11
+    assert min(len(R.word(rng.integers, 10)) for _ in range(100)) == 11
 
 
 def test_membership_by_brute_force():
@@ -122,7 +123,7 @@ def test_measures():
     """Who knows the grammar foretells all, at no cost, and writes it with its
     probabilities; who holds one illegal symbol likelier foretells nothing."""
     rng = np.random.default_rng(1)
-    lessons = [R.lesson(R.word(rng, 0)) for _ in range(50)]
+    lessons = [R.lesson(R.word(rng.integers, 0)) for _ in range(50)]
     assert M.foretold(Knowing(), lessons).all()
     assert compute_value(M.loss(Knowing(), lessons)) < 1e-9
     assert not M.foretold(Knowing(60.5), lessons).any()
@@ -135,7 +136,7 @@ def test_measures():
 def test_padding():
     """The cost and the measure of a batch are those of its strings one by one."""
     rng = np.random.default_rng(2)
-    lessons = [R.lesson(R.word(rng, 0)) for _ in range(7)]
+    lessons = [R.lesson(R.word(rng.integers, 0)) for _ in range(7)]
     model = Simple(-7, 4, rng=3) >> Map(Layer(4, 7, f=None, rng=4))
     together = compute_value(M.loss(model, lessons))
     steps = [len(w) for w, _ in lessons]
@@ -143,6 +144,15 @@ def test_padding():
     assert together == pytest.approx(np.average(each, weights=steps), rel=1e-5)
     alone = [M.foretold(model, [one])[0] for one in lessons]
     assert list(M.foretold(model, lessons)) == alone
+
+
+@pytest.mark.parametrize(("seed", "share"), [(0, 0.987), (1, 0.560), (2, 0.333)])
+def test_the_tutorial_s_recipe_is_that_of_a_program_in_numpy(seed, share):
+    """From the same numbers drawn: what it foretold after 1,000 strings, with gradients
+    by hand."""
+    *_, (seen, foretold, _) = reber.train("tutorial", seed, 1000)
+    assert seen == 1000
+    assert foretold == pytest.approx(share, abs=0.01)
 
 
 def run(where, script, *options, check=True):
