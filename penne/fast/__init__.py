@@ -21,7 +21,7 @@ from ..settings import Cache, Setting
 from . import buffers, store
 from .collect import Collected
 from .explaining import Explanation, explained
-from .outline import Outline
+from .outline import Outline, little
 from .program import Irregular
 from .recipe import Plan, Recipe
 
@@ -44,6 +44,11 @@ class Fast(Plain):
         order: Nodes | None = None,
     ) -> None:
         """As ``Plain.evaluate``."""
+        order = little(wanted, values, LEAST_NODES)
+        if order is not None:
+            _counts["evaluations"] += 1
+            super().evaluate(wanted, values, keep, order)
+            return
         outline = Outline(wanted, values)
         recipe = _recipe(outline, wanted, keep, False)
         if recipe is None:
@@ -142,7 +147,7 @@ def _recipe(
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
     _counts["evaluations"] += 1
-    if is_small(outline.nodes, gradients):
+    if gradients and is_small(outline.nodes):
         return None
     key = outline.key(), keep, gradients, LEAST_NODES, MOST_KINDS
     seen = _seen.get(key)
@@ -158,15 +163,18 @@ def _recipe(
     return Recipe(plan, outline.nodes)
 
 
-def is_small(nodes: Nodes, gradients: bool = False) -> bool:
-    """Whether a graph has little to do, seen at a glance.  To find gradients is the
-    most part of them: there a composite node counts as what it is made of."""
+def is_small(nodes: Nodes) -> bool:
+    """Whether there is little to do for gradients, seen at a glance.  To find them is
+    the most part of it: a composite node counts as what it is made of."""
     if len(nodes) >= 8 * LEAST_NODES:
         return False
-    ops = [x.op for x in nodes if x.op is not None]
-    if gradients and len(ops) < LEAST_NODES:
-        return sum(len(getattr(op, "steps", "1")) for op in ops) < LEAST_NODES
-    return len(ops) < LEAST_NODES
+    steps = 0
+    for x in nodes:
+        if x.op is not None:
+            steps += len(getattr(x.op, "steps", "1"))
+            if steps >= LEAST_NODES:
+                return False
+    return True
 
 
 def few(graph: Collected) -> bool:
@@ -198,7 +206,7 @@ def _too_few(graph: Collected) -> str:
         return "segments are computed again, so computed op by op, batched within"
     if not few(graph):
         return ""
-    until = "" if is_small(graph.order, True) else f" until it has come {AGAIN} times"
+    until = "" if is_small(graph.order) else f" until it has come {AGAIN} times"
     return f"too few to batch, computed op by op{until}"
 
 
