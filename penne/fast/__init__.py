@@ -15,7 +15,7 @@ from ..checkpointing import RECOMPUTE
 from ..compute import PLAIN, Nodes, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
-from ..faults import check_numbers, noted
+from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
 from . import buffers, store
@@ -23,7 +23,7 @@ from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
 from .program import Irregular
-from .recipe import Plan, Recipe
+from .recipe import Evaluation, Plan, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
 MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes
@@ -55,8 +55,7 @@ class Fast(Plain):
             order = [x for x in outline.ordered() if x not in values]
             super().evaluate(wanted, values, keep, order)
             return
-        with noted(lambda: PLAIN.evaluate(wanted, dict(values), True)):
-            done = recipe.run(values)
+        done = _run(recipe, wanted, values)
         if keep:
             values.update(done.drawn)
         else:
@@ -86,8 +85,7 @@ class Fast(Plain):
             if values is None:
                 recipe.forget()
                 _recipes[loss] = recipe
-        with noted(lambda: PLAIN.evaluate([loss], {}, True)):
-            done = recipe.run({})
+        done = _run(recipe, [loss], {})
         value, found = done.value(), done.gradients(sparse)
         if recipe.program.stops:
             found = _truly_reached(loss, found)
@@ -101,6 +99,15 @@ class Fast(Plain):
 
 
 FAST = Fast()
+
+
+def _run(recipe: Recipe, wanted: Nodes, known: Values) -> Evaluation:
+    """A recipe carried out; an error says which op raised it."""
+    try:
+        return recipe.run(known)
+    except Exception as error:
+        take_notes(error, lambda: PLAIN.evaluate(wanted, dict(known), True))
+        raise
 
 
 def _truly_reached(loss: Expression, found: dict[Any, Any]) -> dict[Any, Any]:
