@@ -144,9 +144,8 @@ class Run:
         compiled = whole or all(id(g) in kernels for g in recursion.groups)
         for x in recursion.arrays if compiled else recursion.order:
             self.allocate(x)
-        for x in recursion.order:
-            if x.op == "take":
-                self._fill(x, recursion)
+        for x in recursion.takes:
+            self._fill(x, recursion)
         if whole:
             assert kernel is not None
             assert of is not None
@@ -160,9 +159,11 @@ class Run:
 
     def _is_small(self, recursion: Recursion, of: Kernel) -> bool:
         """Whether levels are such that one thread does as well as BLAS's."""
+        if _threads() == 1:
+            return True
         space = recursion.order[0].space
         rows = self.lengths[space] * of.block / self.layout.levels
-        return _threads() == 1 or rows * of.weight <= LARGE
+        return rows * of.weight <= LARGE
 
     def _call(
         self, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
