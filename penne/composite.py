@@ -9,7 +9,7 @@ This module imports ``graph``, ``dtypes``, ``settings``, ``differentiate`` and
 ``places``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class Composite(Op):
         self.batch = all(op.batch for op, _, _ in steps)
         self.kept: frozenset[int] = frozenset()
         self.lines: list[Place | None] = [None] * len(steps)
-        self.calls = self._calls()
+        self.written: tuple[Any, Callable[..., list[Any]]] | None = None
 
     def __reduce__(self) -> Any:
         return composite, (self.name, self.count, self.steps)
@@ -77,26 +77,14 @@ class Composite(Op):
         """Have forward give these slots too."""
         if not self.kept.issuperset(slots):
             self.kept = self.kept.union(slots)
-            self.calls = self._calls()
-
-    def _calls(self) -> list[tuple[Any, ...]]:
-        """The steps, each with the slots that nobody needs after it."""
-        needed, calls = set(self.kept), []
-        for k in reversed(range(len(self.steps))):
-            op, places, params = self.steps[k]
-            mine = {*places, self.count + k} - needed
-            calls.append((op.forward, places, params, tuple(mine)))
-            needed |= mine
-        return calls[::-1]
 
     def forward(self, *arrays: Any) -> "Computed":
         """The values of the slots that are kept."""
-        slots = Computed(arrays)
+        kept, written = self.kept, self.written
+        if written is None or written[0] is not kept:
+            written = self.written = kept, _written(self.steps, self.count, kept)
+        slots = Computed(written[1](*arrays))
         slots.op, slots.arrays = self, arrays
-        for forward, places, params, dead in self.calls:
-            slots.append(forward(*[slots[k] for k in places], **params))
-            for k in dead:
-                slots[k] = None
         return slots
 
     def applications(
@@ -125,6 +113,32 @@ class Composite(Op):
             types = [a.type for a in args]
             found = _derivatives[key] = Derivative.of(self, types, key[2])
         return found.applied(seeds, y, args)
+
+
+def _written(
+    steps: Sequence[Step], count: int, kept: frozenset[int]
+) -> Callable[..., list[Any]]:
+    """The steps over ``count`` inputs as one Python function, which gives all slots,
+    but None for those that are not kept: of small arrays a step in a loop takes twice
+    as long.  It is written from the end, where it is known what is needed later."""
+    names = [f"x{k}" for k in range(count + len(steps))]
+    lines, needed = [f"return [{', '.join(names)}]"], set(kept)
+    scope: dict[str, Any] = {}
+    for k, (op, places, params) in reversed([*enumerate(steps)]):
+        dead = {*places, count + k} - needed
+        needed |= dead
+        if dead:
+            lines.append(" = ".join([*(names[j] for j in dead), "None"]))
+        given = [names[j] for j in places]
+        scope[f"f{k}"] = op.forward
+        if params:
+            scope[f"p{k}"] = params
+            given.append(f"**p{k}")
+        lines.append(f"{names[count + k]} = f{k}({', '.join(given)})")
+    head = f"def written({', '.join(names[:count])}):"
+    exec("\n    ".join([head, *reversed(lines)]), scope)
+    made: Callable[..., list[Any]] = scope["written"]
+    return made
 
 
 class Computed(list[Any]):

@@ -106,7 +106,7 @@ def compute_gradients(loss: Expression) -> Gradients:
     return {p: np.array(g) for p, g in compute_loss_and_gradients(loss)[1].items()}
 
 
-@uncollected()
+@uncollected
 def compute_loss_and_gradients(
     loss: Expression, *, sparse: bool = False, values: Values | None = None
 ) -> tuple[Any, Gradients]:

@@ -6,8 +6,8 @@ with the line of the step; with the user's own line where ``debug()`` recorded i
 This module imports ``graph``, ``differentiate``, ``doorway`` and ``places``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from math import isnan
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from .graph import Expression, Op, Parameter, topological
 from .places import Place, place_of
 
 Values = dict[Expression, Any]
+FEW = 1 << 13  # numbers, of which the place of the largest is found sooner than itself
 
 
 class Fault(NamedTuple):
@@ -43,6 +44,8 @@ def has_nan(array: Any) -> bool:
     """Whether a number of an array is NaN: then so is the largest."""
     if array.dtype.kind != "f" or not array.size:
         return False
+    if array.size < FEW:
+        return isnan(array.item(array.argmax()))
     return isnan(np.maximum.reduce(array, axis=None))
 
 
@@ -114,21 +117,12 @@ def _raising(op: Any, arrays: Sequence[Any]) -> Fault | None:
     return None
 
 
-@contextmanager
-def noted(evaluate: Callable[[], Any]) -> Iterator[None]:
-    """Give an error raised in a block, where many nodes run as one, the note that the
-    plain executor gives it: ``evaluate`` runs by that one, random leaves drawn anew."""
-    try:
-        yield
-    except Exception as error:
-        with suppress(Exception):
-            _take_notes(error, evaluate)
-        raise
-
-
-def _take_notes(error: Exception, evaluate: Callable[[], Any]) -> None:
-    try:
-        evaluate()
-    except type(error) as same:
-        for text in getattr(same, "__notes__", ()):
-            error.add_note(text)
+def take_notes(error: Exception, evaluate: Callable[[], Any]) -> None:
+    """Give an error raised where many nodes run as one the note that the plain
+    executor gives it: ``evaluate`` runs by that one, random leaves drawn anew."""
+    with suppress(Exception):
+        try:
+            evaluate()
+        except type(error) as same:
+            for text in getattr(same, "__notes__", ()):
+                error.add_note(text)

@@ -10,6 +10,15 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 MANY = 1 << 15  # numbers, of which a sparse product is the faster sum
+MOST_COPIED = 1 << 18  # numbers that are copied to lie side by side
+
+
+def compact(array: Array) -> Array:
+    """A gradient that is columns of another, if it is not large, in memory of its own:
+    to go over columns, as trainers do, takes two or three times as long."""
+    if array.flags.c_contiguous or array.size > MOST_COPIED:
+        return array
+    return array.copy()
 
 
 class Rows(NamedTuple):

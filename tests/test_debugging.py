@@ -23,6 +23,7 @@ from penne import (
     sqrt,
 )
 from penne.dtypes import NUMBER
+from penne.faults import FEW
 from penne.places import place_of
 
 HERE = Path(__file__).name
@@ -96,10 +97,13 @@ def test_nan_of_a_gradient():
     assert f"the gradient of {HERE}:{here}" in text.replace("tests/", "")
 
 
-def test_nan_leaf():
-    """A leaf that is NaN is named by where it was made."""
+@pytest.mark.parametrize("size", [1, 2, FEW, FEW + 1])
+def test_nan_leaf(size):
+    """A leaf that is NaN is named by where it was made, however many numbers it has."""
+    value = np.linspace(-1.0, 1.0, size)
+    value[-1] = np.nan
     with debug():
-        p, here = parameter(np.array([np.nan])), line()
+        p, here = parameter(value), line()
     text = said(lambda: compute_gradients(asum(p * 2)))
     assert "NaN in a leaf" in text
     assert f"{HERE}:{here}" in text

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from penne import *
 from penne import caches, cell
-from penne.composite import Composite
-from penne.graph import topological
+from penne.composite import Composite, composite
+from penne.graph import OPS, topological
 from penne.recurrent.variants import StandardLSTM
 
 CELLS = [Simple, LSTM, GRU, StandardLSTM]
@@ -23,6 +23,22 @@ def untraced(kind):
     """The same class, its step run op by op."""
     step = kind._stepped if kind is Simple else kind.step.__wrapped__
     return type(kind.__name__, (kind,), {"step": step})
+
+
+def test_slots():
+    """A composite op gives the slots that are kept; others are computed when asked
+    for, and from then on kept; one of no steps gives its inputs."""
+    total = {"axis": (-1,), "keepdims": False}
+    steps = [("negative", (0,), {}), ("tanh", (1,), {}), ("asum", (1,), total)]
+    made = composite("slots", 1, [(OPS[name], *rest) for name, *rest in steps])
+    made.keep([3])
+    x = np.ones((2, 3))
+    slots = made.forward(x)
+    assert list(map(type, slots)) == [type(None)] * 3 + [np.ndarray]
+    np.testing.assert_array_equal(slots.at(3), [-3, -3])
+    np.testing.assert_array_equal(slots.at(2), np.tanh(-x))
+    assert made.forward(x)[2] is not None
+    assert composite("no slots", 1, []).forward(x)[0] is x
 
 
 def test_a_users_function_is_not_traced():

@@ -15,15 +15,15 @@ from ..checkpointing import RECOMPUTE
 from ..compute import PLAIN, Nodes, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
-from ..faults import check_numbers, noted
+from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
 from . import buffers, store, threads
 from .collect import Collected
 from .explaining import Explanation, explained
-from .outline import Outline
+from .outline import Outline, little
 from .program import Irregular
-from .recipe import Plan, Recipe
+from .recipe import Evaluation, Plan, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
 MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes
@@ -44,14 +44,18 @@ class Fast(Plain):
         order: Nodes | None = None,
     ) -> None:
         """As ``Plain.evaluate``."""
+        order = little(wanted, values, LEAST_NODES)
+        if order is not None:
+            _counts["evaluations"] += 1
+            super().evaluate(wanted, values, keep, order)
+            return
         outline = Outline(wanted, values)
         recipe = _recipe(outline, wanted, keep, False)
         if recipe is None:
             order = [x for x in outline.ordered() if x not in values]
             super().evaluate(wanted, values, keep, order)
             return
-        with noted(lambda: PLAIN.evaluate(wanted, dict(values), True)):
-            done = recipe.run(values)
+        done = _run(recipe, wanted, values)
         if keep:
             values.update(done.drawn)
         else:
@@ -81,8 +85,7 @@ class Fast(Plain):
             if values is None:
                 recipe.forget()
                 _recipes[loss] = recipe
-        with noted(lambda: PLAIN.evaluate([loss], {}, True)):
-            done = recipe.run({})
+        done = _run(recipe, [loss], {})
         value, found = done.value(), done.gradients(sparse)
         if recipe.program.stops:
             found = _truly_reached(loss, found)
@@ -96,6 +99,15 @@ class Fast(Plain):
 
 
 FAST = Fast()
+
+
+def _run(recipe: Recipe, wanted: Nodes, known: Values) -> Evaluation:
+    """A recipe carried out; an error says which op raised it."""
+    try:
+        return recipe.run(known)
+    except Exception as error:
+        take_notes(error, lambda: PLAIN.evaluate(wanted, dict(known), True))
+        raise
 
 
 def _truly_reached(loss: Expression, found: dict[Any, Any]) -> dict[Any, Any]:
@@ -142,7 +154,7 @@ def _recipe(
 ) -> Recipe | None:
     """The recipe for a graph, or None where there is little to batch."""
     _counts["evaluations"] += 1
-    if is_small(outline.nodes, gradients):
+    if gradients and is_small(outline.nodes):
         return None
     key = outline.key(), keep, gradients, LEAST_NODES, MOST_KINDS
     seen = _seen.get(key)
@@ -158,15 +170,18 @@ def _recipe(
     return Recipe(plan, outline.nodes)
 
 
-def is_small(nodes: Nodes, gradients: bool = False) -> bool:
-    """Whether a graph has little to do, seen at a glance.  To find gradients is the
-    most part of them: there a composite node counts as what it is made of."""
+def is_small(nodes: Nodes) -> bool:
+    """Whether there is little to do for gradients, seen at a glance.  To find them is
+    the most part of it: a composite node counts as what it is made of."""
     if len(nodes) >= 8 * LEAST_NODES:
         return False
-    ops = [x.op for x in nodes if x.op is not None]
-    if gradients and len(ops) < LEAST_NODES:
-        return sum(len(getattr(op, "steps", "1")) for op in ops) < LEAST_NODES
-    return len(ops) < LEAST_NODES
+    steps = 0
+    for x in nodes:
+        if x.op is not None:
+            steps += len(getattr(x.op, "steps", "1"))
+            if steps >= LEAST_NODES:
+                return False
+    return True
 
 
 def few(graph: Collected) -> bool:
@@ -198,7 +213,7 @@ def _too_few(graph: Collected) -> str:
         return "segments are computed again, so computed op by op, batched within"
     if not few(graph):
         return ""
-    until = "" if is_small(graph.order, True) else f" until it has come {AGAIN} times"
+    until = "" if is_small(graph.order) else f" until it has come {AGAIN} times"
     return f"too few to batch, computed op by op{until}"
 
 

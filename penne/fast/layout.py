@@ -44,6 +44,7 @@ class Layout:
         self.levels = 0
         self.depth: dict[int, int] = {}  # of a space, how many levels it has
         self.apart: dict[int, Array] = {}  # and, by thread, where they start and stop
+        self.counts: dict[Instruction, int] = {}  # of a recursion, by its first one
         taken = [link for loop in program.loops for link in _links(loop.order)]
         if taken:
             self._level(taken, program.loops)
@@ -166,9 +167,12 @@ class Layout:
         place = self.place.get(self.spaces[kind])
         return row if place is None else int(place[row])
 
-    def count(self, order: Iterable[Instruction]) -> int:
+    def count(self, order: Sequence[Instruction]) -> int:
         """How many levels a recursion has."""
-        return max(self.depth[x.space] for x in order)
+        found = self.counts.get(order[0])
+        if found is None:
+            found = self.counts[order[0]] = max(self.depth[x.space] for x in order)
+        return found
 
     def full(self, key: Any) -> Array:
         """An index as kernels take it: for each row which row, or -1."""

@@ -42,10 +42,10 @@ def batch_of(x: Instruction) -> Batch:
         made = special(x)
         if made is not None:
             return made  # type: ignore[no-any-return]
-    forward = op.forward
+    forward, padded = op.forward, any(pads)
 
     def batch(*arrays: Any, out: Any = None) -> Any:
-        if any(pads):
+        if padded:
             arrays = tuple(_padded(a, pad) for a, pad in zip(arrays, pads))
         y = forward(*arrays, **params)
         if out is None:
@@ -189,7 +189,7 @@ def _gather(x: Instruction) -> Batch | None:
 def _gather_rows(a: Array, k: Array, out: Any = None) -> Any:
     if out is None:
         return np.take(a, k, axis=0)
-    low, high = (k.min(), k.max()) if k.size else (0, 0)
+    low, high = map(k.item, (k.argmin(), k.argmax())) if k.size else (0, 0)
     if low < -len(a) or high >= len(a):
         raise IndexError(f"index {low if low < 0 else high} is out of {len(a)} rows")
     return np.take(a, k, axis=0, out=out, mode="wrap")

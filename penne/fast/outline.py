@@ -20,6 +20,29 @@ _params = attrgetter("params")
 _serial = attrgetter("serial")
 
 
+def little(
+    wanted: Sequence[Expression], known: Mapping[Expression, Any], most: int
+) -> list[Expression] | None:
+    """What ``wanted`` need and is not ``known``, arguments first; None where that and
+    what is known of its arguments are ``most`` ops, or eight times as many nodes."""
+    if not all(isinstance(x, Expression) for x in wanted):
+        topological(wanted)  # which says so
+    seen, missing, ops = set[Expression](), list[Expression](), 0
+    found = list(wanted)
+    for x in found:
+        if x in seen:
+            continue
+        seen.add(x)
+        if x.op is not None:
+            ops += 1
+            if ops == most:
+                return None
+        if x not in known:
+            missing.append(x)
+            found += x.args
+    return sorted(missing, key=_serial) if len(seen) < 8 * most else None
+
+
 class Outline:
     """All that ``wanted`` need; of what is ``known``, no more than itself.
 
@@ -32,8 +55,6 @@ class Outline:
     def __init__(
         self, wanted: Sequence[Expression], known: Mapping[Expression, Any] = {}
     ):
-        if not all(isinstance(x, Expression) for x in wanted):
-            topological(wanted)  # which says so
         place = {x: k for k, x in enumerate(dict.fromkeys(wanted))}
         self.count = count = len(place)  # of what is wanted
         nodes, places, leaves = list(place), list[int](), list[Expression]()

@@ -55,6 +55,7 @@ class Recursion:
     def __init__(self, block: Block, program: "Program"):
         self.order = block.instructions
         self.inside = set(self.order)
+        self.takes = [x for x in self.order if x.op == "take"]
         self.ascending = any(
             x.op == "take" or (x.op == "scatter" and x.index[2] is SEGMENTS)
             for x in self.order

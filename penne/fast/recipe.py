@@ -17,7 +17,7 @@ import numpy as np
 from ..composite import PROJECT, Computed, Slots
 from ..graph import Expression, Parameter
 from ..randomness import Random
-from ..rows import Rows
+from ..rows import Rows, compact
 from ..settings import Cache
 from .collect import ROW, ROWS, Collected, source_of
 from .first_steps import joined
@@ -132,8 +132,14 @@ class Plan:
         self.drawn = [place[x] for x in graph.leaves]
         self.random = any(isinstance(x, Random) for x in graph.leaves)
         self.various = {
-            column: [place[x] for x in xs] for column, xs in structure.various.items()
+            column: self._ordered(column, [place[x] for x in xs])
+            for column, xs in structure.various.items()
         }
+
+    def _ordered(self, column: Any, places: list[int]) -> list[int]:
+        """The places of various constants, in the order of their rows."""
+        order = self.layout.various.get(column)
+        return places if order is None else [places[k] for k in order]
 
     def _row(self, code: int) -> Row:
         """Where the value of an expression with this code is."""
@@ -190,20 +196,15 @@ class Evaluation:
 
     def __init__(self, recipe: Recipe, known: Mapping[Expression, Any]):
         self.recipe = recipe
-        self.drawn = {
-            x: known[x] if x in known else _value(x, known) for x in recipe.drawn
-        }
+        self.drawn = {x: _value(x, known) for x in recipe.drawn}
         leaves = [self.drawn[x] for x in recipe.leaves]
-        various = {place: self._rows(place, xs) for place, xs in recipe.various.items()}
+        various = {column: self._rows(xs) for column, xs in recipe.various.items()}
         self.run = Run(recipe.program, recipe.layout, leaves, various)
         self.run.run()
 
-    def _rows(self, place: Any, xs: Sequence[Expression]) -> Any:
-        """The values of constants, in the order of their rows."""
-        order = self.recipe.layout.various.get(place)
+    def _rows(self, xs: Sequence[Expression]) -> Any:
+        """The values of constants, as an array where they are arrays."""
         values = [self.drawn[x] for x in xs]
-        if order is not None:
-            values = [values[k] for k in order]
         if isinstance(xs[0].type, Slots):
             return values
         if not xs[0].type.shape:
@@ -234,9 +235,9 @@ class Evaluation:
 
     def _gradient(self, g: Instruction, sparse: bool) -> Any:
         array = self.run.values[g.number]
-        if isinstance(array, Rows) and not sparse:
-            return array.dense()
-        return _own(array)
+        if isinstance(array, Rows):
+            return array if sparse else array.dense()
+        return compact(_own(array))
 
 
 def _own(array: Any) -> Any:
@@ -246,6 +247,8 @@ def _own(array: Any) -> Any:
 
 
 def _value(x: Expression, known: Mapping[Expression, Any]) -> Any:
+    if known and x in known:
+        return known[x]
     if x.op is PROJECT:
         return known[x.args[0]].at(x.params["slot"])
     return x.value  # type: ignore[attr-defined]  # every leaf has one

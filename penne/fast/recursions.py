@@ -33,9 +33,8 @@ def recur(run: Any, recursion: Recursion) -> None:
     compiled = kernel is not None or all(id(g) in kernels for g in recursion.groups)
     for x in recursion.arrays if compiled else recursion.order:
         run.allocate(x)
-    for x in recursion.order:
-        if x.op == "take":
-            _fill(run, x, recursion)
+    for x in recursion.takes:
+        _fill(run, x, recursion)
     if kernel is not None:
         assert of is not None
         _call(run, recursion, of, kernel)

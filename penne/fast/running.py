@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rows import Grouping, Rows, sum_rows
+from ..rows import Grouping, Rows, compact, sum_rows
 from . import threads
 from .buffers import empty
 from .fusing import Group
@@ -329,7 +329,8 @@ def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
 def _columns(run: Run, x: Instruction, inputs: Any) -> Any:
     """Columns of rows."""
     (rows,), ((start, stop, _),) = inputs, x.params["steps"]
-    return rows._replace(values=rows.values[:, start:stop], shape=x.type.shape)
+    values = compact(rows.values[:, start:stop])
+    return Rows(rows.indices, values, x.type.shape)
 
 
 _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {

@@ -63,7 +63,7 @@ def sum_dtype(dtypes: list[Any], params: Any) -> Any:
 )
 def asum(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """The sum along ``axis`` (NumPy's ``sum``)."""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload,no-any-return]  # as np.sum
 
 
 def _extreme_gradient(

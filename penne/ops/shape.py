@@ -41,7 +41,7 @@ def _reshape_params(name: str, shapes: list[Shape], params: Params) -> Params:
 )
 def reshape(x: Array, *, shape: Any, ndim: int | None = None) -> Array:
     """x with its elements, in order, in another ``shape``; one length may be -1."""
-    return np.reshape(x, x.shape[: x.ndim - ndim] + shape)  # type: ignore[operator]
+    return x.reshape(x.shape[: x.ndim - ndim] + shape)  # type: ignore[operator]
 
 
 def expand_dims(x: Any, axis: Any) -> Expression:

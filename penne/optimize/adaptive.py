@@ -36,7 +36,7 @@ class Adagrad(Trainer):
         (s,) = memory
         s += np.multiply(g, g, out=step.a)
         tiny = np.finfo(s.dtype).tiny
-        if self.delta < tiny and s.min(initial=tiny) < tiny:
+        if self.delta < tiny and s.size and s.item(s.argmin()) < tiny:
             s = np.maximum(s, tiny, out=step.a)  # a gradient of 0 changes nothing
         change = np.multiply(g, step.rate, out=step.b)
         change /= np.sqrt(s, out=step.a)

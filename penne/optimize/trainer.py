@@ -189,10 +189,14 @@ class Trainer(ABC):
             rows, g = (g.indices, g.values) if self._by_rows else (..., g.dense())
         memory = self.memory.get(p)
         kept = [p.value, *(self._start(p) if memory is None else memory)]
-        new = kept if direct else [x.copy() if rows is ... else x[rows] for x in kept]
-        step = self._room.get(p.type) if rows is ... else Step(new[0])
-        if step is None:
-            step = self._room[p.type] = Step(new[0])
+        if rows is ...:
+            new = kept if direct else [x.copy() for x in kept]
+        else:
+            new = [x.take(rows, axis=0) for x in kept]
+        room = p.type, rows is ...
+        step = self._room.get(room)
+        if step is None or step.a.shape != new[0].shape:
+            step = self._room[room] = Step(new[0])
         step.rate, step.t = rate, self.times.get(p, 0) + 1
         self._descend(g, step, *new)
         return self, p, rows, kept, new
