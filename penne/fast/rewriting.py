@@ -216,10 +216,10 @@ def drop_broadcasts(order: Iterable[Instruction]) -> None:
         if isinstance(y.op, str) or y.op not in ELEMENTWISE:
             continue
         for k, x in enumerate(y.inputs):
-            others = [z for j, z in enumerate(y.inputs) if j != k]
-            implied = any(z.type.shape == y.type.shape for z in others)
-            if x.op is BROADCAST and implied and _same_axes(x):
-                y.inputs[k] = x.inputs[0]
+            if x.op is BROADCAST and _same_axes(x):
+                others = [z for j, z in enumerate(y.inputs) if j != k]
+                if any(z.type.shape == y.type.shape for z in others):
+                    y.inputs[k] = x.inputs[0]
 
 
 def _same_axes(x: Instruction) -> bool:
