@@ -105,6 +105,58 @@ def test_lengths_make_no_programs(kind):
     assert caches()["programs"].made == made
 
 
+def _half_detached(x):
+    """x * x, of which one factor is detached."""
+    return asum(x * detach(x))
+
+
+def _from_joined(join):
+    """Losses of outputs that are joined, each with what it has of its own."""
+    W, b = weights(H, 4), weights(H, rng=1)
+    return {
+        "mean": lambda hs: mean(exp(join(hs))),
+        "layer": lambda hs: asum(logsoftmax(tanh(join(hs) @ W) + 1)),
+        "looked up": lambda hs: asum(exp(join(hs)[np.array([3, 0, 3, 1])])),
+        "number": lambda hs: asum(exp(join(hs)[1])[..., 0]) * asum(b),
+        "half detached": lambda hs: _half_detached(join(hs)),
+    }
+
+
+@pytest.mark.parametrize("kind", [Simple, StandardLSTM, Own])
+@pytest.mark.parametrize("join", [stack, concatenate])
+@pytest.mark.parametrize("name", _from_joined(stack))
+def test_lengths_of_arrays_share_a_program(kind, join, name):
+    """Steps of arrays share one program whatever their number; what is made of all
+    outputs as one array is another."""
+    r, loss = kind(-V, H), _from_joined(join)[name]
+    rng, made = np.random.default_rng(0), set()
+    for n in (6, 9, 4, 7):
+        total = loss(list(r.transduce(list(rng.integers(0, V, (n, 2))))))
+        agree(total)
+        found = recipe(total)
+        assert found.plan.rest is not None
+        made.add(found.program)
+    assert len(made) == 1
+
+
+def test_what_is_not_divided():
+    """A program is one where steps and what follows share a parameter, where arrays
+    are joined more than once, and where no gradient comes back from there."""
+    r, E = Simple(H, H, rng=0), weights(H, H)
+    rows = list(np.random.default_rng(0).normal(size=(6, 2, H)))
+    hs = list(r.transduce([tanh(x @ E) for x in rows]))
+    for loss in (
+        asum(exp(stack(hs) @ E)),
+        asum(exp(stack(hs)) * stack(hs[::-1])),
+        asum(exp(stack(hs))) + asum(hs[2]),
+        asum(E) + asum(where(greater(stack(hs), 0), 1.0, 2.0)),
+    ):
+        assert recipe(loss).plan.rest is None
+    agree(asum(exp(stack(hs) @ E)))
+    agree(asum(exp(stack(hs)) * stack(hs[::-1])))
+    agree(asum(exp(stack(hs))) + asum(hs[2]))
+
+
 @pytest.mark.parametrize("traced", [True, False])
 def test_shapes_of_trees_make_no_programs(traced):
     """Trees of any shape share one program, decorated or not."""

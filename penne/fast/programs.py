@@ -114,7 +114,7 @@ class Program:
         drop_broadcasts(order)
         sum_together(order)
         self._unify()
-        self.kept = {*self.outputs, *self.gradients}
+        self.kept = {x for x in self.outputs if x.op != "rest"}.union(self.gradients)
         total_products(reachable([*self.outputs, *self.gradients]), self.kept)
         self._arrange()
         self._collect_indices()
@@ -127,7 +127,13 @@ class Program:
         take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
         self.stops = any(map(_stops, reachable(self.outputs)))
-        found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
+        loss = self.outputs[0]
+        if loss.op == "rest":
+            seed, (loss,) = loss, loss.inputs
+        else:
+            loss = _one_row(loss)
+            seed = Instruction("one", (), loss.type)
+        found = Adjoint(loss, list(leaves.values()), seed).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
 

@@ -20,7 +20,7 @@ from .describing import Kernel
 from .fusing import SLICE, Group
 from .kernels import AXES, FULL, PACKED, SCALAR
 from .layout import Layout
-from .lowering import added
+from .lowering import JOIN, added
 from .packing import address, packed
 from .program import Instruction
 from .programs import Program, Recursion
@@ -32,10 +32,21 @@ LARGE = 1 << 24  # multiplications of a level, from which several threads of BLA
 
 
 class Run:
-    """One evaluation of a program: ``values`` are the arrays, by number."""
+    """One evaluation of a program: ``values`` are the arrays, by number.
 
-    def __init__(self, program: Program, layout: Layout, leaves: Any, various: Any):
-        self.program, self.layout = program, layout
+    ``rest``: that of the program which goes on with all rows as one array, its last
+    leaf, and gives their gradient.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        layout: Layout,
+        leaves: Any,
+        various: Any,
+        rest: "Run | None" = None,
+    ):
+        self.program, self.layout, self.rest = program, layout, rest
         self.leaves, self.various = leaves, various
         self.values: list[Any] = [None] * program.count
         self.lengths = dict(layout.lengths)
@@ -222,14 +233,14 @@ class Run:
         out = self.values[x.number]
         pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
         return [
-            _moved(out, self.values[y.number], self.layout.cuts[key])
+            _moved(out, self.values[y.number], self.layout.cut(key))
             for y, key in pairs
             if y in recursion.inside
         ]
 
     def _scatter_step(self, x: Instruction) -> Callable[[int], None]:
         out, source = self.values[x.number], self.values[x.inputs[0].number]
-        cuts = self.layout.cuts[x.index]
+        cuts = self.layout.cut(x.index)
         distinct = self.layout.indices[x.index].equal is None
 
         def step(level: int) -> None:
@@ -437,6 +448,20 @@ def _rows(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _rest(run: Run, x: Instruction, inputs: Any) -> Any:
+    """What another program makes of all rows, and what that means for them."""
+    rest = run.rest
+    assert rest is not None
+    rows = _whole(run, x, inputs)
+    shape = rows.shape
+    whole = rows.reshape(shape[0] * shape[1], *shape[2:]) if x.index is JOIN else rows
+    rest.leaves = [*rest.leaves, whole]
+    rest.run()
+    g = rest.values[rest.program.gradients[-1].number]
+    g = g.dense() if isinstance(g, Rows) else g
+    return _rows(run, x, [g.reshape(shape)])
+
+
 def _total(run: Run, x: Instruction, inputs: Any) -> Any:
     """The sum over rows, and over all axes before those of the result."""
     rows, shape = inputs[0], x.type.shape
@@ -504,6 +529,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "pick": _pick,
     "place": _place,
     "whole": _whole,
+    "rest": _rest,
     "rows": _rows,
     "reshape": lambda run, x, inputs: inputs[0].reshape(x.type.shape),
     "distinct": _distinct,
