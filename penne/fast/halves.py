@@ -6,10 +6,9 @@ structure of its own, the same for all lengths; what comes after is a small one.
 module imports ``structure`` and ``collect``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 
-from ..graph import Parameter
 from .collect import ADD_ALL, Source
 from .structure import LEAF, Shape, Structure
 
@@ -25,13 +24,11 @@ def halves(structure: Structure, loss: int) -> tuple[Structure, Structure] | Non
     (join,) = joins
     before, after = shapes[:join], shapes[join + 1 :]
     whole = shapes[join]
-    if not all(map(_is_single, after)) or not whole.type.floating:
+    if not all(map(_is_single, after)):
         return None
     needs = {s.kind for shape in shapes[: join + 1] for s in _sources(shape)}
     above = {s.kind for shape in after for s in _sources(shape)}
     if max(needs) >= join or min(above - {LEAF}, default=-1) < join:
-        return None
-    if _parameters(structure, shapes[: join + 1]) & _parameters(structure, after):
         return None
     leaf = Source(LEAF, len(structure.leaves))
     rows = whole._replace(params={}, type=None)
@@ -46,13 +43,6 @@ def _is_single(shape: Shape) -> bool:
 def _sources(shape: Shape) -> Iterator[Source]:
     for column in shape.columns:
         yield from column.sources
-
-
-def _parameters(structure: Structure, shapes: Sequence[Shape]) -> set[int]:
-    """The numbers of the parameters that some kinds use."""
-    slots = {s.slot for shape in shapes for s in _sources(shape) if s.kind == LEAF}
-    leaves = enumerate(structure.leaves)
-    return {k for k, x in leaves if k in slots and isinstance(x, Parameter)}
 
 
 def _moved(shape: Shape, join: int, leaf: Source) -> Shape:

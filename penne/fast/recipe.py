@@ -23,7 +23,7 @@ from .collect import ROW, ROWS, Collected, Source, source_of
 from .first_steps import joined
 from .halves import halves
 from .layout import Layout
-from .program import Instruction, Irregular
+from .program import Irregular
 from .programs import Program
 from .roles import told_apart
 from .running import Run
@@ -115,7 +115,7 @@ class Plan:
             tuple(k for k, is_one in enumerate(kinds) if is_one) if gradients else None
         )
         self.rest: tuple[Program, Layout] | None = None
-        if wrt is not None and not keep:
+        if not keep and len(codes) == 1:
             structure, sources = self._divided(structure, sources, wrt, single[0])
         self.program, self.layout = _prepared(structure, sources, wrt, single[0])
         self.of = dict(zip(sources, self.program.outputs))
@@ -139,7 +139,7 @@ class Plan:
         self,
         structure: Structure,
         sources: tuple[Source, ...],
-        wrt: tuple[int, ...],
+        wrt: tuple[int, ...] | None,
         loss: int,
     ) -> tuple[Structure, tuple[Source, ...]]:
         """What is to be computed before all rows are joined: all there is where they
@@ -149,8 +149,9 @@ class Plan:
             rows, rest = parts
             first, leaf = len(rows.shapes), len(structure.leaves)
             asked = sources[0]._replace(kind=sources[0].kind - first)
-            made = _prepared(rest, (asked,), (*wrt, leaf), loss)
-            if leaf in made[0].reached:
+            also = None if wrt is None else (*wrt, leaf)
+            made = _prepared(rest, (asked,), also, loss)
+            if wrt is None or leaf in made[0].reached:
                 self.rest = made
                 return rows, (Source(first - 1, -1),)
         return structure, sources
@@ -239,6 +240,7 @@ class Evaluation:
         after = None if rest is None else Run(*rest, leaves, {})
         self.run = Run(recipe.program, recipe.layout, leaves, various, after)
         self.run.run()
+        self.arrays = (self.run.rest or self.run).values  # of what was asked for
 
     def _rows(self, place: Any, xs: Sequence[Expression]) -> Any:
         """The values of constants, in the order of their rows."""
@@ -254,35 +256,38 @@ class Evaluation:
 
     def value(self) -> Any:
         """The value of the first expression that was asked for."""
-        return self.recipe.plan.rows[0].of((self.run.rest or self.run).values)
+        return self.recipe.plan.rows[0].of(self.arrays)
 
     def asked(self) -> dict[Expression, Any]:
         """The values of what was asked for, but for nodes of composite ops."""
-        arrays, recipe = self.run.values, self.recipe
+        arrays, recipe = self.arrays, self.recipe
         return {x: row.of(arrays) for x, row in zip(recipe.asked, recipe.plan.rows)}
 
     def later(self, values: Mapping[Expression, Any]) -> dict[Expression, Any]:
         """The nodes of composite ops that were asked for, as values of theirs."""
-        arrays = self.run.values
+        arrays = self.arrays
         return {x: Later(x, values, rows, arrays) for x, rows in self.recipe.nodes}
 
     def gradients(self, sparse: bool) -> dict[Any, Any]:
         """By parameter, its gradient."""
-        leaves = self.recipe.leaves
-        return {
-            leaves[k]: _gradient(run, g, sparse)
-            for run in (self.run, self.run.rest)
-            if run is not None
-            for k, g in zip(run.program.reached, run.program.gradients)
-            if k < len(leaves)
-        }
+        leaves, found = self.recipe.leaves, dict[Any, Any]()
+        for run in filter(None, (self.run, self.run.rest)):
+            for k, g in zip(run.program.reached, run.program.gradients):
+                if k < len(leaves):
+                    x, array = leaves[k], run.values[g.number]
+                    found[x] = _sum(found[x], array) if x in found else array
+        return {x: _owned(array, sparse) for x, array in found.items()}
 
 
-def _gradient(run: Run, g: Instruction, sparse: bool) -> Any:
-    array = run.values[g.number]
-    if isinstance(array, Rows) and not sparse:
-        return array.dense()
-    return _own(array)
+def _sum(a: Any, b: Any) -> Any:
+    """The sum of two parts of a gradient."""
+    if isinstance(a, Rows) and isinstance(b, Rows):
+        return Rows.summed([a.values, a.indices, b.values, b.indices], a.shape)
+    return _owned(a, False) + _owned(b, False)
+
+
+def _owned(array: Any, sparse: bool) -> Any:
+    return array.dense() if isinstance(array, Rows) and not sparse else _own(array)
 
 
 def _own(array: Any) -> Any:

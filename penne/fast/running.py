@@ -457,6 +457,8 @@ def _rest(run: Run, x: Instruction, inputs: Any) -> Any:
     whole = rows.reshape(shape[0] * shape[1], *shape[2:]) if x.index is JOIN else rows
     rest.leaves = [*rest.leaves, whole]
     rest.run()
+    if not rest.program.gradients:
+        return None
     g = rest.values[rest.program.gradients[-1].number]
     g = g.dense() if isinstance(g, Rows) else g
     return _rows(run, x, [g.reshape(shape)])
