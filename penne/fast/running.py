@@ -452,14 +452,16 @@ def _rest(run: Run, x: Instruction, inputs: Any) -> Any:
     """What another program makes of all rows, and what that means for them."""
     rest = run.rest
     assert rest is not None
-    rows = _whole(run, x, inputs)
+    rows, leaves = _whole(run, x, inputs), rest.leaves
     shape = rows.shape
     whole = rows.reshape(shape[0] * shape[1], *shape[2:]) if x.index is JOIN else rows
-    rest.leaves = [*rest.leaves, whole]
+    rest.leaves = [*leaves, whole]
     rest.run()
+    rest.leaves = leaves
     if not rest.program.gradients:
         return None
-    g = rest.values[rest.program.gradients[-1].number]
+    number = rest.program.gradients[-1].number
+    g, rest.values[number] = rest.values[number], None
     g = g.dense() if isinstance(g, Rows) else g
     return _rows(run, x, [g.reshape(shape)])
 
