@@ -158,7 +158,7 @@ def assert_compiled():
     programs = list(recipe._programs.values())
     assert any(p.loops for p in programs)
     for program in programs:
-        assert program.kernels
+        assert program.kernels or not program.described
         for loop in program.loops:
             assert id(loop) in program.kernels, loop.order
 
@@ -221,14 +221,14 @@ def test_single_columns():
     assert_same(sum(map(asum, [*joined, *sliced])), "float64")
 
 
-def test_another_length_has_kernels_at_once(monkeypatch):
+def test_another_batch_has_kernels_at_once(monkeypatch):
     """A program whose kernels are in memory does not wait until they pay."""
     r = LSTM(N, H, rng=0)
-    inputs = np.random.default_rng(0).normal(size=(13, 2, N))
+    inputs = np.random.default_rng(0).normal(size=(13, 3, N))
     with fast.enable():
-        compute_gradients(asum(r.transduce(inputs[:10])))
+        compute_gradients(asum(r.transduce(inputs[:, :2])))
         monkeypatch.delenv("PENNE_FAST")
         compute_gradients(asum(r.transduce(inputs)))
-    programs = list(recipe._programs.values())
+    programs = [p for p in recipe._programs.values() if p.loops]
     assert len(programs) == 2
     assert all(p.kernels for p in programs)

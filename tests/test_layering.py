@@ -112,6 +112,7 @@ ORDER = [
     "fast.collect",
     "fast.first_steps",
     "fast.structure",
+    "fast.halves",
     "fast.program",
     "fast.adjoint",
     "fast.rewriting",

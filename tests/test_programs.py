@@ -12,6 +12,7 @@ import pytest
 import penne
 from penne import *
 from penne import caches, cell, fast
+from penne.compute import compute_loss_and_gradients
 from penne.fast.adjoint import reachable
 from penne.fast.collect import Collected
 from penne.fast.fusing import is_elementwise
@@ -105,6 +106,68 @@ def test_lengths_make_no_programs(kind):
         for _ in range(30):
             compute_gradients(outputs(r, sentences(rng)))
     assert caches()["programs"].made == made
+
+
+def _of_whole(h, E):
+    """Losses of all outputs as one array ``h``; the inputs are rows of ``E``."""
+    W, b = weights(H, 4), weights(H, rng=1)
+    return {
+        "mean": lambda: mean(exp(h)),
+        "layer": lambda: asum(logsoftmax(tanh(h @ W) + 1)),
+        "looked up": lambda: asum(exp(h[np.array([3, 0, 3, 1])])),
+        "number": lambda: asum(exp(h[1])[..., 0]) * asum(b),
+        "half detached": lambda: asum(h * detach(h)),
+        "tied": lambda: asum(exp(h @ transpose(E))) + asum(square(E) + E),
+        "looked up twice": lambda: asum(h * asum(exp(E[np.array([1, 1, 2])]))),
+    }
+
+
+@pytest.mark.parametrize("kind", [Simple, GRU, StandardLSTM])
+@pytest.mark.parametrize("join", [stack, concatenate])
+@pytest.mark.parametrize("name", _of_whole(weights(1), weights(1)))
+def test_lengths_of_arrays_share_a_program(kind, join, name):
+    """Steps of arrays share one program whatever their number; what is made of all
+    outputs as one array is another."""
+    r, E = kind(H, H), weights(V, H)
+    rng, made = np.random.default_rng(0), set()
+    caches()["programs"].clear()  # else it might empty itself on the way
+    for n in (6, 9, 4, 7):
+        hs = r.transduce([E[k] for k in rng.integers(0, V, (n, 2))])
+        loss = _of_whole(join(list(hs)), E)[name]()
+        agree(loss)
+        for gradients in (True, False):
+            found = recipe(loss, gradients=gradients)
+            assert found.plan.rest is not None
+            made.add(found.program)
+    assert len(made) == 2
+
+
+def test_rows_of_both_halves():
+    """A parameter that is only looked up, before and after all outputs are joined, has
+    as gradient the rows that are."""
+    r, E = Simple(H, H, rng=0), weights(V, H)
+    h = stack(
+        list(r.transduce([E[k] for k in np.array([[1, 2], [2, 0], [1, 0], [0, 0]])]))
+    )
+    loss = asum(h * asum(exp(E[np.array([1, 1, 2])])))
+    with fast.enable():
+        _, found = compute_loss_and_gradients(loss, sparse=True)
+    assert sorted(found[E].indices) == [0, 1, 2]
+    assert np.allclose(found[E].dense(), agree(loss)[E])
+
+
+def test_what_is_not_divided():
+    """A program is one where arrays are joined more than once, where steps are used
+    apart from the others, and where no gradient comes back from their join."""
+    r, E = Simple(H, H, rng=0), weights(H, H)
+    rows = list(np.random.default_rng(0).normal(size=(6, 2, H)))
+    hs = list(r.transduce([tanh(x @ E) for x in rows]))
+    twice = asum(exp(stack(hs)) * stack(hs[::-1]))
+    apart = asum(exp(stack(hs))) + asum(hs[2])
+    stopped = asum(hs[2]) + asum(where(greater(stack(hs), 0), 1.0, 2.0))
+    for loss in (twice, apart, stopped):
+        assert recipe(loss).plan.rest is None
+        agree(loss)
 
 
 @pytest.mark.parametrize("traced", [True, False])

@@ -87,7 +87,7 @@ class Fast(Plain):
                 _recipes[loss] = recipe
         done = _run(recipe, [loss], {})
         value, found = done.value(), done.gradients(sparse)
-        if recipe.program.stops:
+        if any(program.stops for program in recipe.plan.programs):
             found = _truly_reached(loss, found)
         arrays = [getattr(g, "values", g) for g in found.values()]
         check_numbers(loss, [value, *arrays], done.drawn)

@@ -64,19 +64,21 @@ def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) ->
 
 
 class Adjoint:
-    """The gradients of one instruction, a scalar, with respect to leaves.
+    """The gradients of one instruction, whose own is ``seed``, with respect to leaves.
 
     ``found``: by leaf, the instruction that gives its gradient.
     """
 
-    def __init__(self, loss: Instruction, wrt: Sequence[Instruction]):
+    def __init__(
+        self, loss: Instruction, wrt: Sequence[Instruction], seed: Instruction
+    ):
         order = reachable([loss])
         self.active = _active(order, wrt)
         self.found: dict[Instruction, Instruction] = {}
         self.sums: dict[Instruction, Instruction] = {}
         self.todo: list[Instruction] = []
         if loss in self.active:
-            self.receive(loss, Instruction("one", (), loss.type))
+            self.receive(loss, seed)
         while self.todo:
             self._pass_on(self.todo.pop())
         for x, total in self.sums.items():

@@ -199,13 +199,13 @@ def _kinds(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
 
 def _differs(column: Sequence[Expression]) -> bool:
     """Whether nodes with these arguments are of more than one kind."""
-    if len(set(map(plain_type, set(map(_type, column))))) > 1:
-        return True
-    if Parameter not in set(map(type, column)):
-        return False
     distinct = set(column)
-    parameters = sum(x.__class__ is Parameter for x in distinct)
-    return parameters > 1 or (len(distinct) > 1 and column[0].ndim > 1)
+    if len(distinct) == 1:
+        return False
+    if len(set(map(plain_type, set(map(_type, distinct))))) > 1:
+        return True
+    parameters = sum(kind is Parameter for kind in map(type, distinct))
+    return parameters > 1 or (parameters > 0 and column[0].ndim > 1)
 
 
 def _apart(x: Expression) -> Any:

@@ -64,7 +64,8 @@ def _some(count: int, what: str) -> str:
 
 def _lines(graph: Collected, recipe: Recipe, times: Any) -> Iterator[str]:
     program = recipe.program
-    yield f"{_summary(graph)}; {_some(program.count, 'instruction')}"
+    count = sum(each.count for each in recipe.plan.programs)
+    yield f"{_summary(graph)}; {_some(count, 'instruction')}"
     parts = zip(("collecting", "scheduling", "computing"), times, times[1:])
     yield ", ".join(f"{part} {(b - a) * 1e3:.1f} ms" for part, a, b in parts)
     kinds = sorted(graph.kinds, key=lambda kind: -len(kind.nodes))

@@ -51,7 +51,7 @@ class Layout:
         self.various: dict[tuple[int, int], Array] = {}  # orders of constants
         self.indices = {i: self._index(*i) for i in program.indices}
         self.rows = {i: self._row(*i) for i in program.picks}
-        self.cuts = {i: self._cut(i) for i in program.cut}
+        self.cuts: dict[Any, Any] = {}
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
         self.fixed: dict[int, Any] | None = None  # arrays that are always the same
@@ -193,11 +193,15 @@ class Layout:
             return mine, self.spaces[k]
         return mine, None if source.kind == LEAF else self.spaces[source.kind]
 
-    def _cut(self, key: Any) -> list[tuple[Any, Any] | None]:
+    def cut(self, key: Any) -> list[tuple[Any, Any] | None]:
         """An index level by level."""
+        if key not in self.cuts:
+            self.cuts[key] = self._cut(key)
+        return self.cuts[key]
+
+    def _cut(self, key: Any) -> list[tuple[Any, Any] | None]:
         index = self.indices[key]
-        k, _, source = key
-        bounds = self.bounds[self._between(k, source)[0]]
+        bounds = self.bounds[self.between[key]]
         if isinstance(index.dst, slice):
             first, stop = index.dst.start, index.dst.stop
             cuts = np.clip(bounds - first, 0, stop - first)

@@ -59,6 +59,8 @@ def batch_of(x: Instruction) -> Batch:
 def _pads(x: Instruction) -> list[int]:
     """How many axes of length 1 each argument needs behind the axis of rows, so that
     leading axes of different number still broadcast as they did without it."""
+    if x.space is None:
+        return [0] * len(x.inputs)
     shapes = [y.type.shape for y in x.inputs]
     text = x.op.signature
     text = text if isinstance(text, str) else text(*shapes, **x.params)

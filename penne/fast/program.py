@@ -13,6 +13,7 @@ added up:
     total    the sum over rows; ``cross`` is the total of outer products, and
              ``dots`` that of products number by number
     lookup   the gradient of lookups: rows that are added up; ``columns`` of these
+    rest     the gradient of rows with respect to a loss, found by another program
     expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 
 This module imports ``structure`` and ``composite``.
@@ -182,6 +183,8 @@ class Builder:
             index = k, 0, SEGMENTS
             space = self.spaces[k]
             return Instruction("scatter", [rows], shape.type, space, index=index)
+        if shape.type is None:
+            return Instruction("rest", [rows], rows.type, rows.space, None, shape.op)
         column = shape.columns[0].type
         length = shape.type.shape[0] // (1 if shape.op is STACK else column.shape[0])
         whole = ArrayType((length, *column.shape), column.dtype, column.strength)

@@ -45,6 +45,17 @@ ARITHMETIC = {*UFUNCS, *(OPS[name] for name in SHAPES)}
 Users = dict[Instruction, list[Instruction]]
 
 
+class Made(dict[int, Any]):
+    """By number what ``make`` gives, once someone asks: few do where kernels are."""
+
+    def __init__(self, make: Callable[[int], Any]):
+        self.make = make
+
+    def __missing__(self, number: int) -> Any:
+        made = self[number] = self.make(number)
+        return made
+
+
 class Recursion:
     """Instructions that run level by level.
 
@@ -100,10 +111,11 @@ class Program:
             self._differentiate(
                 {k: builder.leaves[k] for k in wrt if k in builder.leaves}
             )
-        drop_broadcasts(reachable([*self.outputs, *self.gradients]))
-        sum_together(reachable([*self.outputs, *self.gradients]))
+        order = reachable([*self.outputs, *self.gradients])
+        drop_broadcasts(order)
+        sum_together(order)
         self._unify()
-        self.kept = {*self.outputs, *self.gradients}
+        self.kept = {x for x in self.outputs if x.op != "rest"}.union(self.gradients)
         total_products(reachable([*self.outputs, *self.gradients]), self.kept)
         self._arrange()
         self._collect_indices()
@@ -116,7 +128,13 @@ class Program:
         take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
         self.stops = any(map(_stops, reachable(self.outputs)))
-        found = Adjoint(_one_row(self.outputs[0]), list(leaves.values())).found
+        loss = self.outputs[0]
+        if loss.op == "rest":
+            seed, (loss,) = loss, loss.inputs
+        else:
+            loss = _one_row(loss)
+            seed = Instruction("one", (), loss.type)
+        found = Adjoint(loss, list(leaves.values()), seed).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
 
@@ -125,8 +143,9 @@ class Program:
         parts = blocks([*self.outputs, *self.gradients])
         turn_weights(x for block in parts if block.loop for x in block.instructions)
         unify(x for block in parts for x in block.instructions)
-        self.outputs = resolved(self.outputs)
-        self.gradients = resolved(self.gradients)
+        count = len(self.outputs)
+        roots = resolved([*self.outputs, *self.gradients])
+        self.outputs, self.gradients = roots[:count], roots[count:]
 
     def _arrange(self) -> None:
         """Fuse, and put everything in order."""
@@ -144,8 +163,8 @@ class Program:
             x.number = number
         self.order = order
         self.places: dict[Instruction, Place] = places(order)
-        self.batches = [_batch(x) for x in order]
-        self.direct = [batch in DIRECT for batch in self.batches]
+        batches = self.batches = Made(lambda number: _batch(order[number]))
+        self.direct = Made(lambda number: batches[number] in DIRECT)
         self.loops = [Recursion(b, self) for b in parts if b.loop]
         self.recursion = {x: r for r in self.loops for x in r.order}
         loops = {r.order[0]: r for r in self.loops}

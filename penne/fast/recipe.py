@@ -4,7 +4,7 @@ Graphs of one structure share a program, and those of the same rows too a layout
 graph that is built anew for each update is the same but for its nodes: so a plan knows
 them by their places, and an ``Outline`` tells when it serves again.  This module
 imports ``running``, ``layout``, ``structure``,
-``first_steps`` and ``collect``.
+``halves``, ``first_steps`` and ``collect``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,11 @@ from ..graph import Expression, Parameter
 from ..randomness import Random
 from ..rows import Rows, compact
 from ..settings import Cache
-from .collect import ROW, ROWS, Collected, source_of
+from .collect import ROW, ROWS, Collected, Source, source_of
 from .first_steps import joined
+from .halves import halves
 from .layout import Layout
-from .program import Instruction, Irregular
+from .program import Irregular
 from .programs import Program
 from .roles import told_apart
 from .running import Run
@@ -74,6 +75,7 @@ class Plan:
     """How graphs of one structure and the same rows are computed: nodes are known by
     their ``place``, so that the plan serves every graph that is alike.
 
+    ``rest``: how that is computed which is made of all rows as one array, if anything.
     ``wanted``: what is asked for; ``keep``: all the rest as well; ``gradients``: those
     of the first wanted with respect to all parameters too.
     """
@@ -112,17 +114,15 @@ class Plan:
         wrt = (
             tuple(k for k, is_one in enumerate(kinds) if is_one) if gradients else None
         )
-        key = structure.key(), sources, wrt
-        self.program = _made(
-            _programs, key, lambda: Program(structure.shapes, sources, wrt)
-        )
-        loss = single[0]
-        rows = self.program, loss, structure.content()
-        self.layout = _made(
-            _layouts, rows, lambda: Layout(structure, self.program, loss)
-        )
+        self.rest: tuple[Program, Layout] | None = None
+        if not keep and len(codes) == 1:
+            structure, sources = self._divided(structure, sources, wrt, single[0])
+        self.program, self.layout = _prepared(structure, sources, wrt, single[0])
         self.of = dict(zip(sources, self.program.outputs))
-        self.rows = [self._row(code) for code in single]
+        if self.rest is None:
+            self.rows = [self._row(code) for code in single]
+        else:
+            self.rows = [Row(self.rest[0].outputs[0].number, None)]
         self.nodes = [
             (x, {k: self._row(code) for k, code in slots.items()}) for x, slots in nodes
         ]
@@ -140,6 +140,32 @@ class Plan:
         """The places of various constants, in the order of their rows."""
         order = self.layout.various.get(column)
         return places if order is None else [places[k] for k in order]
+
+    def _divided(
+        self,
+        structure: Structure,
+        sources: tuple[Source, ...],
+        wrt: tuple[int, ...] | None,
+        loss: int,
+    ) -> tuple[Structure, tuple[Source, ...]]:
+        """What is to be computed before all rows are joined: all there is where they
+        are not, else the rest is a program of its own."""
+        parts = halves(structure, sources[0].kind)
+        if parts is not None:
+            rows, rest = parts
+            first, leaf = len(rows.shapes), len(structure.leaves)
+            asked = sources[0]._replace(kind=sources[0].kind - first)
+            also = None if wrt is None else (*wrt, leaf)
+            made = _prepared(rest, (asked,), also, loss)
+            if wrt is None or leaf in made[0].reached:
+                self.rest = made
+                return rows, (Source(first - 1, -1),)
+        return structure, sources
+
+    @property
+    def programs(self) -> list[Program]:
+        """The program, and that of the rest if there is one."""
+        return [self.program] if self.rest is None else [self.program, self.rest[0]]
 
     def _row(self, code: int) -> Row:
         """Where the value of an expression with this code is."""
@@ -166,7 +192,8 @@ class Recipe:
             column: [nodes[k] for k in places]
             for column, places in plan.various.items()
         }
-        self.reached = {self.leaves[k] for k in self.program.reached}
+        reached = {k for program in plan.programs for k in program.reached}
+        self.reached = {x for k, x in enumerate(self.leaves) if k in reached}
 
     def forget(self) -> None:
         """Keep nothing but leaves, so that what was asked for can be freed."""
@@ -175,6 +202,20 @@ class Recipe:
     def run(self, known: Mapping[Expression, Any]) -> "Evaluation":
         """Compute all that is asked for from what the leaves are now."""
         return Evaluation(self, known)
+
+
+def _prepared(
+    structure: Structure,
+    wanted: tuple[Source, ...],
+    wrt: tuple[int, ...] | None,
+    loss: int,
+) -> tuple[Program, Layout]:
+    """The program of a structure, and where the rows are in it."""
+    key = structure.key(), wanted, wrt
+    program = _made(_programs, key, lambda: Program(structure.shapes, wanted, wrt))
+    rows = program, loss, structure.content()
+    layout = _made(_layouts, rows, lambda: Layout(structure, program, loss))
+    return program, layout
 
 
 def _made(cache: Cache, key: Any, make: Any) -> Any:
@@ -199,8 +240,11 @@ class Evaluation:
         self.drawn = {x: _value(x, known) for x in recipe.drawn}
         leaves = [self.drawn[x] for x in recipe.leaves]
         various = {column: self._rows(xs) for column, xs in recipe.various.items()}
-        self.run = Run(recipe.program, recipe.layout, leaves, various)
+        rest = recipe.plan.rest
+        after = None if rest is None else Run(*rest, leaves, {})
+        self.run = Run(recipe.program, recipe.layout, leaves, various, after)
         self.run.run()
+        self.arrays = (self.run.rest or self.run).values  # of what was asked for
 
     def _rows(self, xs: Sequence[Expression]) -> Any:
         """The values of constants, as an array where they are arrays."""
@@ -213,31 +257,40 @@ class Evaluation:
 
     def value(self) -> Any:
         """The value of the first expression that was asked for."""
-        return self.recipe.plan.rows[0].of(self.run.values)
+        return self.recipe.plan.rows[0].of(self.arrays)
 
     def asked(self) -> dict[Expression, Any]:
         """The values of what was asked for, but for nodes of composite ops."""
-        arrays, recipe = self.run.values, self.recipe
+        arrays, recipe = self.arrays, self.recipe
         return {x: row.of(arrays) for x, row in zip(recipe.asked, recipe.plan.rows)}
 
     def later(self, values: Mapping[Expression, Any]) -> dict[Expression, Any]:
         """The nodes of composite ops that were asked for, as values of theirs."""
-        arrays = self.run.values
+        arrays = self.arrays
         return {x: Later(x, values, rows, arrays) for x, rows in self.recipe.nodes}
 
     def gradients(self, sparse: bool) -> dict[Any, Any]:
         """By parameter, its gradient."""
-        program, leaves = self.recipe.program, self.recipe.leaves
-        return {
-            leaves[k]: self._gradient(g, sparse)
-            for k, g in zip(program.reached, program.gradients)
-        }
+        leaves, found = self.recipe.leaves, dict[Any, Any]()
+        for run in filter(None, (self.run, self.run.rest)):
+            for k, g in zip(run.program.reached, run.program.gradients):
+                if k < len(leaves):
+                    x, array = leaves[k], run.values[g.number]
+                    found[x] = _sum(found[x], array) if x in found else array
+        return {x: _owned(array, sparse) for x, array in found.items()}
 
-    def _gradient(self, g: Instruction, sparse: bool) -> Any:
-        array = self.run.values[g.number]
-        if isinstance(array, Rows):
-            return array if sparse else array.dense()
-        return compact(_own(array))
+
+def _sum(a: Any, b: Any) -> Any:
+    """The sum of two parts of a gradient."""
+    if isinstance(a, Rows) and isinstance(b, Rows):
+        return Rows.summed([a.values, a.indices, b.values, b.indices], a.shape)
+    return _owned(a, False) + _owned(b, False)
+
+
+def _owned(array: Any, sparse: bool) -> Any:
+    if isinstance(array, Rows):
+        return array if sparse else array.dense()
+    return compact(_own(array))
 
 
 def _own(array: Any) -> Any:

@@ -157,7 +157,7 @@ def _takes(
     out = run.values[x.number]
     pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
     return [
-        _moved(out, run.values[y.number], run.layout.cuts[key])
+        _moved(out, run.values[y.number], run.layout.cut(key))
         for y, key in pairs
         if y in recursion.inside
     ]
@@ -174,7 +174,7 @@ def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
 
 def _scatter_step(run: Any, x: Instruction) -> Callable[[int], None]:
     out, source = run.values[x.number], run.values[x.inputs[0].number]
-    cuts = run.layout.cuts[x.index]
+    cuts = run.layout.cut(x.index)
     distinct = run.layout.indices[x.index].equal is None
 
     def step(level: int) -> None:

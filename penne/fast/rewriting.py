@@ -5,6 +5,7 @@ This module imports ``program`` and ``adjoint``.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..dtypes import ArrayType
@@ -66,8 +67,13 @@ def _pack(op: object, x: Instruction, products: Sequence[Instruction]) -> None:
     starts = {W: sum(sizes[:k]) for k, W in enumerate(weights)}
     for y in products:
         start, size = starts[y.inputs[1]], y.inputs[1].type.shape[1]
-        y.op, y.inputs = SLICE, [product]
-        y.params = {"steps": ((start, start + size, 1),)}
+        y.op, y.inputs, y.params = SLICE, [product], _columns(start, start + size)
+
+
+@lru_cache(1 << 10)
+def _columns(start: int, stop: int) -> dict[str, Any]:
+    """The params of a slice: one object, by which rules of gradients are known."""
+    return {"steps": ((start, stop, 1),)}
 
 
 def take_symbols(order: Iterable[Instruction]) -> None:
@@ -191,8 +197,7 @@ def _sum_whole(
     else:
         whole = Instruction(op, inputs, type, params={"shape": shape})
     for t, start in parts:
-        stop = start + t.type.shape[-1]
-        t.inputs, t.params = [whole], {"steps": ((start, stop, 1),)}
+        t.inputs, t.params = [whole], _columns(start, start + t.type.shape[-1])
         t.op = SLICE if op == "total" else "columns"
 
 
@@ -216,10 +221,10 @@ def drop_broadcasts(order: Iterable[Instruction]) -> None:
         if isinstance(y.op, str) or y.op not in ELEMENTWISE:
             continue
         for k, x in enumerate(y.inputs):
-            others = [z for j, z in enumerate(y.inputs) if j != k]
-            implied = any(z.type.shape == y.type.shape for z in others)
-            if x.op is BROADCAST and implied and _same_axes(x):
-                y.inputs[k] = x.inputs[0]
+            if x.op is BROADCAST and _same_axes(x):
+                others = [z for j, z in enumerate(y.inputs) if j != k]
+                if any(z.type.shape == y.type.shape for z in others):
+                    y.inputs[k] = x.inputs[0]
 
 
 def _same_axes(x: Instruction) -> bool:

@@ -20,7 +20,7 @@ from .buffers import empty
 from .fusing import Group
 from .kernels import FULL, ROW
 from .layout import Layout
-from .lowering import added
+from .lowering import JOIN, added
 from .program import Instruction
 from .programs import Program, Recursion
 from .recursions import flat, recur, whole_arrays
@@ -31,10 +31,21 @@ MOST_FIXED = 1 << 18  # bytes that are kept of arrays that are always the same
 
 
 class Run:
-    """One evaluation of a program: ``values`` are the arrays, by number."""
+    """One evaluation of a program: ``values`` are the arrays, by number.
 
-    def __init__(self, program: Program, layout: Layout, leaves: Any, various: Any):
-        self.program, self.layout = program, layout
+    ``rest``: that of the program which goes on with all rows as one array, its last
+    leaf, and gives their gradient.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        layout: Layout,
+        leaves: Any,
+        various: Any,
+        rest: "Run | None" = None,
+    ):
+        self.program, self.layout, self.rest = program, layout, rest
         self.leaves, self.various = leaves, various
         self.values: list[Any] = [None] * program.count
         self.lengths = dict(layout.lengths)
@@ -272,6 +283,24 @@ def _rows(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _rest(run: Run, x: Instruction, inputs: Any) -> Any:
+    """What another program makes of all rows, and what that means for them."""
+    rest = run.rest
+    assert rest is not None
+    rows, leaves = _whole(run, x, inputs), rest.leaves
+    shape = rows.shape
+    whole = rows.reshape(shape[0] * shape[1], *shape[2:]) if x.index is JOIN else rows
+    rest.leaves = [*leaves, whole]
+    rest.run()
+    rest.leaves = leaves
+    if not rest.program.gradients:
+        return None
+    number = rest.program.gradients[-1].number
+    g, rest.values[number] = rest.values[number], None
+    g = g.dense() if isinstance(g, Rows) else g
+    return _rows(run, x, [g.reshape(shape)])
+
+
 def _total(run: Run, x: Instruction, inputs: Any) -> Any:
     """The sum over rows, and over all axes before those of the result."""
     rows, shape = inputs[0], x.type.shape
@@ -340,6 +369,7 @@ _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "pick": _pick,
     "place": _place,
     "whole": _whole,
+    "rest": _rest,
     "rows": _rows,
     "reshape": lambda run, x, inputs: inputs[0].reshape(x.type.shape),
     "distinct": _distinct,

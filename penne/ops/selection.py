@@ -407,6 +407,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expression:
     if indices.ndim != x.ndim:
         seen = f"got {x.shape} and {indices.shape}"
         raise ValueError(f"take_along_axis: arguments differ in their axes, {seen}")
+    if axis == -1:
+        return gather(x, indices, rank=1, after=0)
     order = [k for k in range(x.ndim) if k != x.ndim + axis] + [x.ndim + axis]
     back = tuple(order.index(k) for k in range(x.ndim))
     y = gather(
