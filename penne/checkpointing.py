@@ -61,7 +61,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any, **keywords: Any) -> Any:
         mark = Symbol(ArrayType((), INDEX, WEAK)).serial
         result = f(*args, **keywords)
-        with watching(False):
+        with watching.within(False):
             states = dict(_states(mark))
             found = [x for y in (result, states) for x in _expressions(y, mark)]
             known = _computed(list(dict.fromkeys(found)), mark)
@@ -97,7 +97,7 @@ def _expressions(value: Any, mark: int) -> Iterator[Expression]:
 def _replaced(value: Any, known: Mapping[Expression, Expression]) -> Any:
     """A structure with other expressions in the places of those that are known."""
     if isinstance(value, Expression):
-        with watching(False):
+        with watching.within(False):
             return known.get(value, value)
     if isinstance(value, dict):
         return type(value)((k, _replaced(x, known)) for k, x in value.items())
@@ -338,7 +338,7 @@ def _gradient(
 ) -> list[Expression | None]:
     """A segment that computes the inside again, and goes back through it."""
     result: list[Expression | None] = [None] * len(args)
-    with watching(False):
+    with watching.within(False):
         for wrt in segment.groups():
             reached, made, parts = segment.derivative(wrt)
             if made is not None:

@@ -140,7 +140,7 @@ def debug(on: bool = True) -> Setting[bool]:
 @contextmanager
 def recording(stop: CodeType) -> Iterator[None]:
     """A block in which lines are recorded as far out as a frame of ``stop``."""
-    with _stop(stop):
+    with _stop.within(stop):
         _refresh(1)
         try:
             yield

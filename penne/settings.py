@@ -8,7 +8,8 @@ This module imports nothing of penne.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import wraps
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -43,6 +44,15 @@ class Switch(Generic[T]):
     def __call__(self, value: T) -> "Setting[T]":
         """Set the process's default; as a ``with`` block, only the block's value."""
         return Setting(self, value)
+
+    @contextmanager
+    def within(self, value: T) -> Iterator[None]:
+        """A block's value alone: other threads never see it, not even as it begins."""
+        token = self._local.set(value)
+        try:
+            yield
+        finally:
+            self._local.reset(token)
 
 
 class Setting(Generic[T]):

@@ -201,7 +201,7 @@ class Trace:
             first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
             for (d, name), symbol in zip(self.state.places, self._own(symbols)):
                 d[name] = symbol
-            with watching(True), recording(Trace._run.__code__):
+            with watching.within(True), recording(Trace._run.__code__):
                 traced = self._run_on_symbols(form, symbols)
             self._check_others(symbols, first)
         finally:

@@ -14,6 +14,7 @@ from penne import caches, cell
 from penne.composite import Composite, composite
 from penne.graph import OPS, topological
 from penne.recurrent.variants import StandardLSTM
+from penne.settings import Switch
 
 CELLS = [Simple, LSTM, GRU, StandardLSTM]
 every_cell = pytest.mark.parametrize("kind", CELLS, ids=lambda c: c.__name__)
@@ -360,6 +361,16 @@ def test_threads():
         thread.join()
     assert [len(each) for each in found] == [20] * 4
     assert all((a == b).all() for each in found for a, b in zip(each, found[0]))
+
+
+def test_within():
+    """The value of a block alone is never that of the process."""
+    switch = Switch("within", 0)
+    block = switch.within(1)
+    assert switch.value == 0
+    with block:
+        assert (switch.value, switch.default) == (1, 0)
+    assert switch.value == 0
 
 
 def test_an_exception_in_the_middle():
