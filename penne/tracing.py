@@ -71,9 +71,10 @@ class State:
 
 
 def _made_of(owner: Module, static: list[Any]) -> list[Any]:
-    """Everything that ``owner`` holds but for its state."""
+    """Everything that ``owner`` holds but for its state; not itself, which what is
+    kept for it would keep alive."""
     state = {id(value) for _, _, value in static}
-    held = (part for _, part in owner.parts())
+    held = (part for _, part in owner.parts() if part is not owner)
     return [x for x in held if not is_computed(x) and id(x) not in state]
 
 

@@ -10,9 +10,11 @@ pytest_plugins = ["penne.testing.plugin"]
 
 def pytest_collection_finish():
     """What is there before the first test stays to the last: no collection of cycles
-    need look at it, as thousands would."""
+    need look at it, as thousands would; and fewer will do, each of which hypothesis
+    times."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,12 +1,12 @@
 """Every op and composed function inside of a cell, by either executor."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_gradients import projected
 
-from penne import Parameter, asum, cell, compute_gradients, constant, fast, parameter
+from penne import Parameter, asum, cell, compute_gradients, constant, parameter
+from penne.testing.batched import batching
 from penne.testing.each import every_smooth_row
 from penne.testing.tables.rows import fill
 
@@ -38,9 +38,7 @@ def test_same_in_a_cell(row, data, seed):
     if any(isinstance(x, Parameter) and x not in expected for xs in runs for x in xs):
         return  # a result that depends on shapes alone
     found = [compute_gradients(losses[1])]
-    with pytest.MonkeyPatch.context() as patch, fast.enable():
-        patch.setattr(fast, "LEAST_NODES", 0, raising=False)
-        patch.setattr(fast, "MOST_GROUPS", 1, raising=False)
+    with batching():
         found += [compute_gradients(loss) for loss in losses]
     for gradients in found:
         assert gradients.keys() == expected.keys()

@@ -26,7 +26,7 @@ FAULTS = {
     "own_op": "that its gradients are derivatives: check_gradient: faulty_softsign: "
     "the gradient for argument 1 is 0.",
     "own_cell": "that examples in a batch do not see each other: example 0 of the "
-    "batch and alone, output 1: ",
+    "batch and alone, output 0: ",
 }
 
 

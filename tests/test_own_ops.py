@@ -15,25 +15,19 @@ from penne import (
     compute_gradients,
     compute_value,
     constant,
-    fast,
     gradient,
     numerical,
     op,
     stack,
 )
 from penne.graph import OPS
+from penne.testing.batched import batching
 
 
 @pytest.fixture(params=["plain", "fast"], autouse=True)
-def executor(request, monkeypatch):
+def executor(request):
     """Each test runs by the plain executor and by the one that batches all it can."""
-    if request.param == "plain":
-        with fast.disable():
-            yield request.param
-        return
-    monkeypatch.setattr(fast, "LEAST_NODES", 0, raising=False)
-    monkeypatch.setattr(fast, "MOST_GROUPS", 1, raising=False)
-    with fast.enable():
+    with penne.plain() if request.param == "plain" else batching():
         yield request.param
 
 

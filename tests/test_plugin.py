@@ -11,10 +11,18 @@ import penne
 pytest_plugins = ["pytester"]
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A folder for what Python compiles, once for all processes."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def run(pytester, monkeypatch):
+def run(pytester, monkeypatch, compiled):
     """Run pytest on a file of tests in a process of its own, with the plugin."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name in ("PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(compiled))
     monkeypatch.setenv("PYTHONPATH", str(Path(penne.__file__).parents[1]))
 
     def run(text, *options, ini=""):

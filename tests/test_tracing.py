@@ -1,8 +1,10 @@
 """``@cell``: what is traced computes what it would untraced, or says why not."""
 
 import copy
+import gc
 import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from penne.composite import Composite, composite
 from penne.graph import OPS, topological
 from penne.recurrent.variants import StandardLSTM
 from penne.settings import Switch
+from penne.testing import every_transducer
 
 CELLS = [Simple, LSTM, GRU, StandardLSTM]
 every_cell = pytest.mark.parametrize("kind", CELLS, ids=lambda c: c.__name__)
@@ -397,3 +400,15 @@ def test_constant_to_gradients():
             compute_gradients(asum(cell(f)(q) * 2.0))
     with pytest.raises(TypeError, match="takes a function"):
         cell(Layer(2, 2))
+
+
+@every_transducer
+@pytest.mark.parametrize("n", [3, -5])
+def test_let_go(row, n):
+    """Whoever lets go of a transducer lets go of all that was kept for it."""
+    r = row.make(n)
+    r.transduce([np.ones(3) if n > 0 else 1] * 2)
+    gone = weakref.ref(r)
+    del r
+    gc.collect()
+    assert gone() is None

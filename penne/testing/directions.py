@@ -61,25 +61,33 @@ class Directions:
             above, below = (self._value(p, direction * s) for s in (h, -h))
             right, left = (above - self.at) / h, (self.at - below) / h
             central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
-            if abs(right - left) <= AGREE * max(abs(right), abs(left)) + 8 * noise:
-                found = Derivative(central, noise, CENTRAL)
-                return self._sharper(p, direction, found, h, abs(right - left))
+            bend = abs(right - left)
+            if bend <= AGREE * max(abs(right), abs(left)) + 8 * noise:
+                unseen = min(bend, 16 * noise)  # of a bend; it may be that of a kink
+                found = Derivative(central, noise + unseen / 2, CENTRAL)
+                return self._sharper(p, direction, found, h, bend, 16 * noise)
         return None
 
     def _sharper(
-        self, p: Parameter, direction: Array, coarse: Derivative, h: float, bend: float
+        self,
+        p: Parameter,
+        direction: Array,
+        coarse: Derivative,
+        h: float,
+        bend: float,
+        least: float,
     ) -> Derivative | None:
         """The derivative by a complex step, where that agrees with differences; else
         by half of h, which tells how much of the difference is due to its width.  A
         ``bend``, by which left and right are apart, that does not become less with the
-        width is a kink, however small."""
+        width is a kink, however small, from ``least`` on, what rounding allows for."""
         fine = self._complex(p, direction) if self.analytic else np.nan
         if _agree(fine, coarse):
             return Derivative(fine, coarse.noise, "complex step")
         above, below = (self._value(p, direction * s) for s in (h / 2, -h / 2))
         central = (above - below) / h
         halved_bend = abs(above + below - 2 * self.at) / (h / 2)
-        if halved_bend > max(0.75 * bend, 16 * coarse.noise):
+        if halved_bend > max(0.75 * bend, least):
             return None
         noise = 2 * coarse.noise + 2 * abs(central - coarse.value)
         halved = Derivative(central, noise, CENTRAL)

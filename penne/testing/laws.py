@@ -5,7 +5,7 @@ This module imports hypothesis.
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,28 +88,57 @@ def examine(
     if unknown:
         known = ", ".join(law.name for law in laws)
         raise ValueError(f"without: no law {sorted(unknown)[0]!r} here; {known}")
-    return Report(
-        tried(name, subject, law, examples) for law in laws if law.name not in without
-    )
+    found = {
+        outcome.law: outcome
+        for some in alike(law for law in laws if law.name not in without)
+        for outcome in together(name, subject, some, examples)
+    }
+    return Report(found[law.name] for law in laws if law.name in found)
 
 
-def tried(name: str, subject: Any, law: Law, examples: int) -> Outcome:
+def alike(laws: Iterable[Law]) -> list[list[Law]]:
+    """Laws that are tried on the same inputs, side by side."""
+    found: dict[Any, list[Law]] = {}
+    for law in laws:
+        found.setdefault(law.cases, []).append(law)
+    return list(found.values())
+
+
+def together(
+    name: str, subject: Any, laws: list[Law], examples: int
+) -> Iterable[Outcome]:
+    """Laws that are ``alike``: each input is drawn once for all of them.  Where one is
+    broken, each is tried by itself."""
+    asked = [law for law in laws if law.applies(subject)]
+    if len(asked) > 1:
+        whole = tried(name, subject, _joined(asked), examples, shrink=False)
+        if not whole.broken:
+            part = replace(whole, seconds=whole.seconds / len(asked))
+            none = Outcome(name, "", 0, 0.0)
+            return [replace(part if x in asked else none, law=x.name) for x in laws]
+    return [tried(name, subject, law, examples) for law in laws]
+
+
+def _joined(laws: list[Law]) -> Law:
+    def check(subject: Any, case: Any) -> None:
+        for law in laws:
+            law.check(subject, case)
+
+    return Law("all of these", "all of these hold", laws[0].cases, check)
+
+
+def tried(
+    name: str, subject: Any, law: Law, examples: int, shrink: bool = True
+) -> Outcome:
     """One law, tried on many inputs; where one breaks it, on ever smaller ones."""
     if not law.applies(subject):
         return Outcome(name, law.name, 0, 0.0)
-    seen = _Seen()
+    seen = _Seen(subject, law)
 
-    def run(case: Any) -> None:
-        seen.count += 1
-        try:
-            law.check(subject, case)
-        except UnsatisfiedAssumption:
-            raise
-        except Exception as error:
-            seen.case, seen.error = case, error
-            raise
+    def run(case: Any) -> None:  # short: hypothesis reads its source, twice for a law
+        seen.tried_on(case)
 
-    test = _quiet(examples)(given(law.cases(subject))(run))
+    test = _quiet(examples, shrink)(given(law.cases(subject))(run))
     start = time.perf_counter()
     try:
         test()
@@ -118,7 +147,7 @@ def tried(name: str, subject: Any, law: Law, examples: int) -> Outcome:
     except (HypothesisException, Exception) as error:
         return Outcome(
             name, law.name, seen.count, time.perf_counter() - start,
-            seen.sentence(name, law, error),
+            seen.sentence(name, error),
         )  # fmt: skip
     return Outcome(name, law.name, seen.count, time.perf_counter() - start)
 
@@ -126,20 +155,33 @@ def tried(name: str, subject: Any, law: Law, examples: int) -> Outcome:
 class _Seen:
     """How many inputs there were, and the last that broke the law."""
 
-    count = 0
-    case: Any = None
-    error: Exception | None = None
+    def __init__(self, subject: Any, law: Law):
+        self.subject, self.law = subject, law
+        self.count = 0
+        self.case: Any = None
+        self.error: Exception | None = None
 
-    def sentence(self, name: str, law: Law, error: Exception) -> str:
+    def tried_on(self, case: Any) -> None:
+        """One input more."""
+        self.count += 1
+        try:
+            self.law.check(self.subject, case)
+        except UnsatisfiedAssumption:
+            raise
+        except Exception as error:
+            self.case, self.error = case, error
+            raise
+
+    def sentence(self, name: str, error: Exception) -> str:
         wrong = self.error or error
         seen = str(wrong) or type(wrong).__name__
         if not isinstance(wrong, AssertionError):
             seen = f"{type(wrong).__name__}: {seen}"
         small = f" The smallest input found: {shown(self.case)}." if self.error else ""
-        return f"{name} breaks the law that {law.says}: {seen.rstrip('.')}.{small}"
+        return f"{name} breaks the law that {self.law.says}: {seen.rstrip('.')}.{small}"
 
 
-def _quiet(examples: int) -> Any:
+def _quiet(examples: int, shrink: bool) -> Any:
     return settings(
         max_examples=examples,
         deadline=None,
@@ -149,7 +191,7 @@ def _quiet(examples: int) -> Any:
         report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
     )
 
 

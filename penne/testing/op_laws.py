@@ -24,6 +24,8 @@ from .tables.rows import LAYOUTS, fill, laid_out
 
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
+three_seeds = st.lists(seeds, min_size=1, max_size=3)
+places = st.sets(st.integers(0, 3))
 
 
 class Call(NamedTuple):
@@ -61,12 +63,15 @@ def smooth_calls(draw: Any, row: Row) -> Call:
     return Call(fill(arguments, np.random.default_rng(draw(seeds)), apart=True), params)
 
 
-@st.composite
-def edge_calls(draw: Any, row: Row) -> Call:
+def edge_calls(row: Row) -> st.SearchStrategy[Call]:
     """Calls in which an array is empty or has one element."""
-    arguments, params = draw(
-        row.calls.filter(lambda call: any(prod(a.shape) < 2 for a in call[0]))
-    )
+    few = row.calls.filter(lambda call: any(prod(a.shape) < 2 for a in call[0]))
+    return _filled(few)
+
+
+@st.composite
+def _filled(draw: Any, calls: st.SearchStrategy[Any]) -> Call:
+    arguments, params = draw(calls)
     return Call(fill(arguments, np.random.default_rng(draw(seeds))), params)
 
 
@@ -74,9 +79,8 @@ def edge_calls(draw: Any, row: Row) -> Call:
 def several_calls(draw: Any, row: Row) -> Calls:
     """One to three runs of one call."""
     arguments, params = draw(row.calls)
-    found = draw(st.lists(seeds, min_size=1, max_size=3))
-    runs = [fill(arguments, np.random.default_rng(seed)) for seed in found]
-    return Calls(runs, params, draw(st.sets(st.integers(0, 3))))
+    runs = [fill(arguments, np.random.default_rng(seed)) for seed in draw(three_seeds)]
+    return Calls(runs, params, draw(places))
 
 
 # --- laws -----------------------------------------------------------------------------

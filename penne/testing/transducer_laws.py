@@ -7,6 +7,8 @@ import copy
 import pickle
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +17,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ..compute import compute_gradients, compute_value
-from ..doorway import plain
+from ..compute import Values, compute_gradients
+from ..doorway import current, plain
 from ..files import load, save
 from ..graph import Expression
 from ..layers import insizes
@@ -75,6 +77,7 @@ def step_inputs(insize: Any) -> Callable[[tuple[int, ...]], st.SearchStrategy[An
         symbols = st.integers(0, -n - 1)
         return symbols if not batch else hnp.arrays(np.int64, batch, elements=symbols)
 
+    @cache
     def made(batch: tuple[int, ...]) -> st.SearchStrategy[Any]:
         parts = [one(n, batch) for n in sizes]
         return parts[0] if len(parts) == 1 else st.tuples(*parts)
@@ -90,19 +93,19 @@ def texts(subject: Subject, least: int = 0) -> st.SearchStrategy[Text]:
 @st.composite
 def cuts(draw: Any, subject: Subject) -> Cut:
     """Two sequences of one length and a place in them."""
-    n = draw(st.integers(1, 4))
-    one, two = (
-        draw(st.lists(subject.inputs(()), min_size=n, max_size=n)) for _ in range(2)
-    )
-    return Cut(one, two, draw(st.integers(0, n - 1)))
+    both = st.tuples(subject.inputs(()), subject.inputs(()))
+    place = draw(st.integers(0, 3))
+    one, two = zip(*draw(st.lists(both, min_size=1, max_size=4)))
+    return Cut(list(one), list(two), min(place, len(one) - 1))
 
 
 @st.composite
 def batches(draw: Any, subject: Subject) -> Texts:
     """One to three sequences of one length."""
-    n = draw(st.integers(1, 3))
-    some = st.lists(subject.inputs(()), min_size=n, max_size=n)
-    return Texts(draw(st.lists(some, min_size=1, max_size=3)))
+    count = draw(st.integers(1, 3))
+    step = st.tuples(*[subject.inputs(())] * count)
+    steps = draw(st.lists(step, min_size=1, max_size=3))
+    return Texts([list(sequence) for sequence in zip(*steps)])
 
 
 def stacked(sequences: list[list[Any]]) -> list[Any]:
@@ -121,25 +124,38 @@ def stacked(sequences: list[list[Any]]) -> list[Any]:
 
 def arrays(outputs: Any) -> list[Array]:
     """Every array in what ``transduce`` gave, in order."""
-    if isinstance(outputs, (list, tuple)):
-        return [a for y in outputs for a in arrays(y)]
+    found = _leaves(outputs)
+    expressions = [y for y in found if isinstance(y, Expression)]
+    values: Values = {}
+    current().evaluate(expressions, values, False)  # all at once: they share much
+    return [np.asarray(values[y] if isinstance(y, Expression) else y) for y in found]
+
+
+def _leaves(outputs: Any) -> list[Any]:
     if isinstance(outputs, dict):
-        return arrays(list(outputs.values()))
-    found = compute_value(outputs) if isinstance(outputs, Expression) else outputs
-    return [np.asarray(found)]
+        outputs = list(outputs.values())
+    if isinstance(outputs, (list, tuple)):
+        return [y for part in outputs for y in _leaves(part)]
+    return [outputs]
+
+
+def each(outputs: Iterable[Any]) -> list[list[Array]]:
+    """The arrays of each step's outputs."""
+    outputs = list(outputs)
+    found = iter(arrays(outputs))
+    return [list(islice(found, len(_leaves(y)))) for y in outputs]
 
 
 def run(r: Any, inputs: list[Any]) -> list[list[Array]]:
     """For each step from the state r is in, its outputs' arrays."""
-    outputs = [r.step(x) for x in inputs]
-    return [arrays(y) for y in outputs]
+    return each([r.step(x) for x in inputs])
 
 
 def from_start(r: Any, inputs: list[Any]) -> list[list[Array]]:
     """For each step from the start, its outputs' arrays; of one that reads ahead, and
     so cannot step, as ``transduce`` gives them."""
     if not r.causal:
-        return [arrays(y) for y in r.transduce(list(inputs))]
+        return each(r.transduce(list(inputs)))
     r.start()
     return run(r, inputs)
 
@@ -164,7 +180,7 @@ def agree(found: Any, expected: Any, what: str, equal: Any = same) -> None:
 def _steps(subject: Subject, case: Text) -> None:
     r = subject.transducer
     with plain():
-        found = [arrays(y) for y in r.transduce(list(case.inputs))]
+        found = each(r.transduce(list(case.inputs)))
         agree(found, from_start(r, case.inputs), "transduce against start and steps")
 
 
@@ -174,7 +190,7 @@ def _causality(subject: Subject, case: Cut) -> None:
     with plain():
         one, two = r.transduce(list(case.inputs)), r.transduce(list(mixed))
         what = f"input {k} was changed"
-        agree([arrays(y) for y in two[:k]], [arrays(y) for y in one[:k]], what)
+        agree(each(two[:k]), each(one[:k]), what)
 
 
 def _batches(subject: Subject, case: Texts) -> None:
@@ -214,13 +230,12 @@ def _composes(subject: Subject, case: Text) -> None:
     with plain():
         alone = from_start(r, case.inputs)
         for stack in (Stack(r), Stack(Stack(), r), Stack(Map(_itself), Stack(r))):
-            found = [arrays(y) for y in stack.transduce(list(case.inputs))]
+            found = each(stack.transduce(list(case.inputs)))
             agree(found, alone, "in a stack with what changes nothing")
-        outputs = [_twice(y) for y in r.transduce(list(case.inputs))]
-        after = [arrays(y) for y in outputs]
+        after = each(_twice(y) for y in r.transduce(list(case.inputs)))
         nested = Stack(Stack(r, Map(_twice)), Map(_itself))
         for stack in (Stack(r, Map(_twice)), nested):
-            found = [arrays(y) for y in stack.transduce(list(case.inputs))]
+            found = each(stack.transduce(list(case.inputs)))
             agree(found, after, "Stack(r, Map(f)) against f of each output")
 
 

@@ -6,6 +6,7 @@ a ``Row``; ``row`` enters one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -173,6 +174,7 @@ def listed(function):
 # --- strategies -----------------------------------------------------------------------
 
 
+@cache
 def shapes(least=0, most=3, side=0):
     """Shapes of ``least`` to ``most`` axes, each of ``side`` to 3."""
     return hnp.array_shapes(min_dims=least, max_dims=most, min_side=side, max_side=3)
@@ -206,6 +208,7 @@ def reductions(draw, domain="real", empty=True, several=True, keepdims=True):
     return [Argument(shape, domain)], params
 
 
+@cache
 def axes(ndim, several=True):
     """None, an int or (where ``several``) a tuple of axes of an array."""
     forms = [st.none()]
