@@ -38,7 +38,7 @@ def names() -> dict[str, Any]:
     ones, for the sake of programs that seldom use any.
     """
     bits = _bits()
-    sizes = {"ROWS": 6 if bits == 256 else 12, "WIDTH": VECTORS * bits // 8}
+    sizes = {"ROWS": 6 if bits == 256 else 10, "WIDTH": VECTORS * bits // 8}
     if import_module("numba").config.DISABLE_JIT:
         made: Any = _plain, lambda like: 0, lambda: None
     else:
