@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 pytest.importorskip("threadpoolctl")
 import test_compiled as cells
+import threadpoolctl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from test_compiled import _compiled  # noqa: F401  a fixture
@@ -51,7 +52,7 @@ def tasks(monkeypatch):
 
 def blas():
     """How many threads the libraries of BLAS have."""
-    return [library.get_num_threads() for library, _ in threads._libraries()]
+    return threads._now()
 
 
 @given(st.integers(0, 50), st.integers(1, 9))
@@ -96,6 +97,31 @@ def test_blas_has_one_thread_in_a_team():
     with pytest.raises(ZeroDivisionError):
         work()
     assert blas() == before
+
+
+def test_a_team_is_as_large_as_the_user_lets_it_be():
+    """Limits that are set while programs are known are kept to."""
+    for number in (2, 1, 3):
+        with threadpoolctl.threadpool_limits(number):
+            assert threads.count() == number
+            with threads.team():
+                assert set(blas()) == {1}
+                assert threads.parts(1 << 40) == number
+            assert set(blas()) == {number}
+
+
+@pytest.mark.usefixtures("_compiled")
+def test_one_thread_where_there_were_several(monkeypatch, tasks):
+    """What was laid out for several threads is computed by one."""
+    monkeypatch.setattr(threads, "LEAST_WORK", 1)
+    loss = CASES[0](np.random.default_rng(0))
+    with fast.enable():
+        for number in (3, 1):
+            with threadpoolctl.threadpool_limits(number):
+                cells.assert_same(loss, "float64")
+                assert tasks
+                assert max(tasks) == number
+                tasks.clear()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -82,7 +82,7 @@ def shares(
     Nodes that do not meet are for different threads, or else each node's rows are."""
     count = layout.count(recursion.order)
     apart = layout.apart.get(of.space)
-    if apart is not None:
+    if apart is not None and threads.count() > 1:
         for bounds in apart:
             yield _levels(bounds[:, :count], recursion), (0, of.block)
         return

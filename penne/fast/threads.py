@@ -21,6 +21,7 @@ LEAST_WORK = 1 << 24  # multiplications of a product that are worth a thread
 STEP = 16  # of them take about as long as an elementwise step for one number
 _lock = Lock()
 _teams = 0  # at work
+_numbers: list[int] = []  # of threads of each library, when they began
 
 
 def available() -> bool:
@@ -29,43 +30,45 @@ def available() -> bool:
 
 
 @cache
-def _libraries() -> list[tuple[Any, int]]:
-    """The libraries of BLAS, and how many threads each had at first."""
+def _libraries() -> list[Any]:
+    """The libraries of BLAS."""
     if not available():
         return []
     found = import_module("threadpoolctl").ThreadpoolController()
-    return [(x, x.num_threads) for x in found.select(user_api="blas").lib_controllers]
+    return list(found.select(user_api="blas").lib_controllers)
 
 
-@cache
+def _now() -> list[int]:
+    return [library.get_num_threads() for library in _libraries()]
+
+
 def count() -> int:
     """How many threads there are."""
-    return max((number for _, number in _libraries()), default=1)
+    return max(_numbers if _teams else _now(), default=1)
 
 
 @contextmanager
 def team() -> Iterator[None]:
     """Threads of ours at work, and none of BLAS's."""
     global _teams
-    if count() == 1:
-        yield
-        return
     with _lock:
+        if not _teams:
+            _numbers[:] = _now()
+            _limit([1] * len(_numbers))
         _teams += 1
-        if _teams == 1:
-            _limit(alone=True)
     try:
         yield
     finally:
         with _lock:
             _teams -= 1
             if not _teams:
-                _limit(alone=False)
+                _limit(_numbers)
 
 
-def _limit(alone: bool) -> None:
-    for library, number in _libraries():
-        library.set_num_threads(1 if alone else number)
+def _limit(numbers: Sequence[int]) -> None:
+    if max(_numbers, default=1) > 1:
+        for library, number in zip(_libraries(), numbers):
+            library.set_num_threads(number)
 
 
 def parts(work: int) -> int:
@@ -93,16 +96,16 @@ def together(tasks: Sequence[Callable[[], None]]) -> None:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count(), "penne")
+    return ThreadPoolExecutor(os.cpu_count(), "penne")  # as many as there is work for
 
 
 def _forget() -> None:
     """A child has none of its parent's threads."""
     global _lock, _teams
+    if _teams:
+        _limit(_numbers)
     _lock, _teams = Lock(), 0
     _pool.cache_clear()
-    if _libraries.cache_info().currsize:
-        _limit(alone=False)
 
 
 if hasattr(os, "register_at_fork"):
