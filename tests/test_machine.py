@@ -49,6 +49,13 @@ def _explode(x):
 exploding = Op(_explode, "()->()", gradient=lambda g, y, x: (g,))  # in no registry
 
 
+@pytest.fixture(autouse=True, scope="module")
+def frozen():
+    """A program collects cycles among its own objects, not among all of a session."""
+    gc.collect()
+    gc.freeze()
+
+
 class Held(Module):
     """What is saved and loaded."""
 
