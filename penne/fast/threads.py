@@ -17,7 +17,7 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-LEAST_WORK = 1 << 24  # multiplications of a product that are worth a thread
+LEAST_WORK = 1 << 23  # multiplications of a product that are worth a thread
 STEP = 16  # of them take about as long as an elementwise step for one number
 _lock = Lock()
 _teams = 0  # at work
