@@ -182,12 +182,15 @@ class Transducer(Module, metaclass=_Remembering):
         ``values``: a mapping from an evaluation, as ``compute_values`` or
         ``receive`` extend it, saves computing them again.
         """
-        state = self.state
-        computed = [x for x in leaves(state) if is_computed(x)]
+        changed = [(part, part._changed()) for part in self.transducers().values()]
+        computed = [x for _, state in changed for x in leaves(state) if is_computed(x)]
         values = compute_values(computed, values)
-        self.state = mapped(
-            lambda x: constant(np.array(values[x])) if is_computed(x) else x, state
-        )
+        known = {x: constant(np.array(values[x])) for x in computed}
+        for part, state in changed:
+            for name, value in state.items():
+                if any(map(is_computed, leaves(value))):
+                    now = mapped(lambda x: known[x] if is_computed(x) else x, value)
+                    setattr(part, name, now)
 
 
 def check_transducers(name: str, *parts: Any) -> None:
