@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
-from penne.fast import kernels, packing, store, tiles, vectors
-from penne.fast.kernels import (
+from penne.fast import formulas, kernels, packing, store, tiles, vectors
+from penne.fast.chains import (
     FEATURE,
     FULL,
     PACKED,
@@ -26,9 +26,9 @@ from penne.fast.kernels import (
     Loop,
     Scatter,
     Step,
-    bulk,
-    loop,
 )
+from penne.fast.helpers import pasted
+from penne.fast.kernels import bulk, loop
 from penne.fast.packing import address, packed
 
 compiled = pytest.mark.skipif(
@@ -117,7 +117,7 @@ def _numpy_step(step, args):
     from penne.ops import elementwise
 
     dtype = np.dtype(step.dtype)
-    if step.op in kernels._FLOATING:
+    if step.op in formulas.FLOATING:
         args = [x.astype(dtype) for x in args]
     reductions = dict(asum=np.sum, amax=np.max, amin=np.min, mean=np.mean)
     if step.op in reductions:
@@ -172,7 +172,7 @@ def _run(chain, arrays, first, last, function=None, pad=0):
 BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "add_all"]
 UNARY = [*FUNCTIONS, "negative", "absolute", "sign", "sqrt", "square", "rectify"]
 COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
-CHOICES = [*BINARY, *UNARY, *COMPARISONS, *kernels.REDUCTIONS]
+CHOICES = [*BINARY, *UNARY, *COMPARISONS, *formulas.REDUCTIONS]
 CHOICES += ["where", "clip", "logical_and", "logical_or", "logical_not", "astype"]
 CHOICES += ["power", "detach"]
 ARITY = {"where": 3, "clip": 3, "add_all": 3, "vecvec": 2, "power": 2}
@@ -208,7 +208,7 @@ def chains(draw, dtypes=("float32", "float64", "int64", "bool")):
 def _step(draw, op, args, values):
     """A step if its dtypes are some that NumPy would give and chains support."""
     kind = _together([v.kind for v in values])
-    if op in kernels.REDUCTIONS:
+    if op in formulas.REDUCTIONS:
         if kind not in (FULL, FEATURE):
             return None
         kind = ROW if kind == FULL else SCALAR
@@ -218,11 +218,11 @@ def _step(draw, op, args, values):
         common = "bool"
     elif op == "astype":
         common = draw(st.sampled_from(["float32", "float64"]))
-    elif op in kernels._FLOATING and not common.startswith("float"):
+    elif op in formulas.FLOATING and not common.startswith("float"):
         common = "float64"
     elif op in ("asum", "vecvec") and common == "bool":
         return None
-    if not kernels.supports(op, dtypes, common):
+    if not formulas.supports(op, dtypes, common):
         return None
     return Step(op, args, kind, common)
 
@@ -428,7 +428,7 @@ def kernel(tile, target, source, packed, first, last):
 def _product(dtype):
     matrix, row = f"Array({dtype}, 2, 'C')", f"Array({dtype}, 1, 'C')"
     types = f"int64, {matrix}, {matrix}, {row}, int64, int64"
-    return store.function(kernels._pasted(PRODUCT.strip()), "kernel", types)
+    return store.function(pasted(PRODUCT.strip()), "kernel", types)
 
 
 def _check_product(rows, count, width, first, dtype, order):

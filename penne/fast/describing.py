@@ -1,6 +1,6 @@
-"""A recursion as one kernel: its items and arrays as ``kernels`` describes them.
+"""A recursion as one kernel: its items and arrays as ``chains`` describes them.
 
-This module imports ``fusing``, ``program``, ``kernels`` and ``threads``.
+This module imports ``fusing``, ``program``, ``chains`` and ``threads``.
 """
 
 from math import prod
@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import threads
-from .fusing import JOIN, PRODUCTS, Group, Place, named
-from .kernels import (
+from .chains import (
     FULL,
     PACKED,
     ROW,
@@ -25,6 +24,7 @@ from .kernels import (
     Scatter,
     Step,
 )
+from .fusing import JOIN, PRODUCTS, Group, Place, named
 from .program import Instruction
 
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import OPS
-from .kernels import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step, supports
+from .chains import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step
+from .formulas import supports
 from .order import Block
 from .program import Instruction
 

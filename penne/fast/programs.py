@@ -15,10 +15,10 @@ import numpy as np
 from ..graph import OPS
 from . import kernels, store
 from .adjoint import DETACH, Adjoint, reachable
+from .chains import ROW, SCALAR, Apply, Chain, Dot, Loop
 from .collect import Source
 from .describing import described
 from .fusing import Group, Place, domains, drawn_in, group, later, places, stages
-from .kernels import ROW, SCALAR, Apply, Chain, Dot, Loop
 from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import Block, blocks
 from .program import LOSS, SEGMENTS, Builder, Instruction

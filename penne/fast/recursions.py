@@ -13,9 +13,9 @@ import numpy as np
 
 from ..rows import Grouping
 from . import threads
+from .chains import AXES, FULL, PACKED, SCALAR
 from .describing import Kernel
 from .fusing import SLICE, Group
-from .kernels import AXES, FULL, PACKED, SCALAR
 from .layout import Layout
 from .lowering import added
 from .packing import address, packed

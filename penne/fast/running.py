@@ -17,8 +17,8 @@ import numpy as np
 from ..rows import Grouping, Rows, compact, sum_rows
 from . import threads
 from .buffers import empty
+from .chains import FULL, ROW
 from .fusing import Group
-from .kernels import FULL, ROW
 from .layout import Layout
 from .lowering import JOIN, added
 from .program import Instruction
