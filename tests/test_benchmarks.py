@@ -181,7 +181,6 @@ def test_building():
     """Building is measured in microseconds, and written as a table."""
     measured = building.measure()
     assert all(0 < value < 1e6 for _, value in measured)
-    assert measured[0][1] < measured[1][1] < measured[-1][1]
     text = report.building_text(measured)
     assert all(f"| {what} | " in text for what, _ in measured)
 
