@@ -533,6 +533,8 @@ def test_settings(make, what):
     [
         lambda: SGD("0.1"),
         lambda: SGD(None),
+        lambda: Adam(beta1=None),
+        lambda: AdamW(weight_decay=None),
         lambda: Adam(beta1=True),
         lambda: Adam(beta2=lambda step: 0.5),
         lambda: SGD(groups={1: SGD()}),

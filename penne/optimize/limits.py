@@ -25,13 +25,16 @@ LIMITS = {
 }
 
 
+FREE = "learning_rate", "clip_gradients", "clip_values"
+
+
 def check_settings(trainer: Any) -> None:
     """Raise TypeError for a setting of ``trainer``, a dataclass, that is no number,
     ValueError for one out of its range.  A rate may be a function, clipping None."""
     given = {f.name: getattr(trainer, f.name) for f in fields(trainer)}
     for name, x in given.items():
         free = callable(x) if name == "learning_rate" else x is None
-        if free or name not in LIMITS:
+        if name not in LIMITS or (free and name in FREE):
             continue
         text, holds = LIMITS[name]
         where = f"{type(trainer).__name__}: {name}"
