@@ -49,6 +49,8 @@ def test_one_cycle():
     assert rates[:31] == sorted(rates[:31])
     assert rates[30:] == sorted(rates[30:], reverse=True)
     assert rates[100] == rates[102] == pytest.approx(1 / 250_000)
+    assert rates[15] == pytest.approx((rates[0] + rates[30]) / 2)  # half a cosine
+    assert rates[65] == pytest.approx((rates[30] + rates[100]) / 2)
 
 
 @given(st.integers(0, 20), st.integers(1, 10))

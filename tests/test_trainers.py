@@ -698,6 +698,16 @@ def test_values(make, oracle):
     assert W in values
 
 
+@pytest.mark.parametrize(("g", "moved"), [(-0.8, -1), (-1.0, 1)])
+def test_lion_goes_by_what_it_remembers(g, moved):
+    """The sign is that of nine parts of the mean and one of the gradient."""
+    p, trainer = parameter(np.zeros(1)), Lion(1.0, beta1=0.9, beta2=0.9)
+    for slope in (1.0, g):
+        before = p.value.copy()
+        trainer.receive(asum(p * slope))
+    assert p.value - before == moved
+
+
 @every_trainer
 def test_float32(make, oracle):
     """Parameters and memory of float32 stay float32."""
