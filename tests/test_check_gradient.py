@@ -271,6 +271,19 @@ def test_kinks_that_one_direction_does_not_show():
         check_gradient(lambda: median(wrong), order=1)
 
 
+@pytest.mark.parametrize(
+    "equals", [np.zeros((2, 3)), np.array([[0, 0, 3.0, 0], [0] * 4])]
+)
+def test_kinks_that_few_directions_show(equals):
+    """The median of many equals moves only where half of them do: whatever numbers are
+    drawn, it is passed over."""
+    x = parameter(equals)
+    for seed in range(20):
+        check_gradient(
+            lambda: median(x) + asum(x) / 9, order=1, projections=1, seed=seed
+        )
+
+
 def test_small_kinks():
     """A kink that is a ten-thousandth of the slope is passed over; a gradient that is
     wrong by a thousandth is not, there or where the bend is that of a curve."""
