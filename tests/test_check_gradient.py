@@ -284,6 +284,15 @@ def test_kinks_that_few_directions_show(equals):
         )
 
 
+def test_kinks_between_parameters():
+    """So is that of equals which are parameters each."""
+    xs = [parameter(np.zeros(())) for _ in range(4)]
+    for seed in range(20):
+        check_gradient(
+            lambda: median(penne.stack(xs)) * 2, order=1, projections=1, seed=seed
+        )
+
+
 def test_small_kinks():
     """A kink that is a ten-thousandth of the slope is passed over; a gradient that is
     wrong by a thousandth is not, there or where the bend is that of a curve."""

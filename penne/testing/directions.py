@@ -4,6 +4,7 @@ This module imports ``compute``.
 """
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..graph import Expression, Parameter, topological
 from ..randomness import Random
 
 Array = np.ndarray[Any, Any]
+Direction = Mapping[Parameter, Array]
 NARROWER = (1, 8, 64)
 TINY = 1e-30  # the width of a complex step, which is not subtracted
 AGREE = 1e-3  # how far left and right differences may be apart where it is smooth
@@ -51,27 +53,27 @@ class Directions:
         finite = [np.abs(v[np.isfinite(v)]).max(initial=0) for v in floats]
         return float(values[self.loss]), float(max(finite, default=0.0))
 
-    def derivative(self, p: Parameter, direction: Array) -> Derivative | None:
-        """The derivative for ``p`` along a direction, or None where there is none."""
-        if p not in self.held:
+    def derivative(self, direction: Direction) -> Derivative | None:
+        """The derivative along a direction, or None where there is none."""
+        moved = [self.held[p] for p in direction if p in self.held]
+        if not moved:
             return Derivative(0.0, 0.0, CENTRAL)
-        scale = float(np.max(np.abs(self.held[p]), initial=1.0))
+        scale = max(float(np.max(np.abs(x), initial=1.0)) for x in moved)
         for narrower in NARROWER:
             h = self.eps ** (1 / 3) / narrower * scale
-            above, below = (self._value(p, direction * s) for s in (h, -h))
+            above, below = (self._value(direction, s) for s in (h, -h))
             right, left = (above - self.at) / h, (self.at - below) / h
             central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
             bend = abs(right - left)
             if bend <= AGREE * max(abs(right), abs(left)) + 8 * noise:
                 unseen = min(bend, 16 * noise)  # of a bend; it may be that of a kink
                 found = Derivative(central, noise + unseen / 2, CENTRAL)
-                return self._sharper(p, direction, found, h, bend, 16 * noise)
+                return self._sharper(direction, found, h, bend, 16 * noise)
         return None
 
     def _sharper(
         self,
-        p: Parameter,
-        direction: Array,
+        direction: Direction,
         coarse: Derivative,
         h: float,
         bend: float,
@@ -81,10 +83,10 @@ class Directions:
         by half of h, which tells how much of the difference is due to its width.  A
         ``bend``, by which left and right are apart, that does not become less with the
         width is a kink, however small, from ``least`` on, what rounding allows for."""
-        fine = self._complex(p, direction) if self.analytic else np.nan
+        fine = self._complex(direction) if self.analytic else np.nan
         if _agree(fine, coarse):
             return Derivative(fine, coarse.noise, "complex step")
-        above, below = (self._value(p, direction * s) for s in (h / 2, -h / 2))
+        above, below = (self._value(direction, s) for s in (h / 2, -h / 2))
         central = (above - below) / h
         halved_bend = abs(above + below - 2 * self.at) / (h / 2)
         if halved_bend > max(0.75 * bend, least):
@@ -96,21 +98,21 @@ class Directions:
         self.analytic = False
         return halved
 
-    def _complex(self, p: Parameter, direction: Array) -> float:
+    def _complex(self, direction: Direction) -> float:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # a complex number made real is one
-                return float(
-                    np.imag(self._evaluated(p, direction * (TINY * 1j))) / TINY
-                )
+                return float(np.imag(self._evaluated(direction, TINY * 1j)) / TINY)
         except Exception:  # what ops do with complex numbers is theirs
             return np.nan
 
-    def _value(self, p: Parameter, change: Array) -> float:
-        return float(self._evaluated(p, change))
+    def _value(self, direction: Direction, width: float) -> float:
+        return float(self._evaluated(direction, width))
 
-    def _evaluated(self, p: Parameter, change: Array) -> Any:
-        values = {**self.held, p: self.held[p] + change}
+    def _evaluated(self, direction: Direction, width: complex) -> Any:
+        values = dict(self.held)
+        for p in direction.keys() & values.keys():
+            values[p] = values[p] + direction[p] * width
         PLAIN.evaluate([self.loss], values, False, self.order)
         return values[self.loss]
 

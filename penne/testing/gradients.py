@@ -165,6 +165,7 @@ def _varied(a: Any, float32: bool) -> Any:
     return Parameter(array) if array.dtype.kind == "f" else a
 
 
+MOST_OTHERS = 64  # that are moved at once
 MORE_TRIES = 60  # of any number of others: equals may show their kink in one of ten
 
 
@@ -174,12 +175,13 @@ class _Check:
     def __init__(self, rng: np.random.Generator, float32: bool, projections: int):
         self.rng, self.float32, self.projections = rng, float32, projections
         self.numbers = self.skipped = 0
+        self.parameters: list[Parameter] = []
 
     def order(
         self, order: int, outputs: list[Expression], targets: dict[str, Parameter]
     ) -> None:
         """The derivatives of one order, or WrongGradient."""
-        parameters = list(targets.values())
+        self.parameters = parameters = list(targets.values())
         loss = self._loss(order, outputs, parameters)
         directions = Directions(loss, np.float32 if self.float32 else np.float64)
         found = compute_gradients(loss)
@@ -226,49 +228,56 @@ class _Check:
         directions: Directions,
     ) -> None:
         """One direction; where it fails or has a kink, its two halves."""
-        expected = self._derivative(p, v, support, directions)
+        direction = np.zeros(g.size)
+        direction[support] = v[support]
+        expected = directions.derivative({p: direction.reshape(p.shape)})
         terms = g[support] * v[support]
         if expected is None or not self._close(terms, expected):
             if len(support) > 1:
                 for half in np.array_split(support, 2):
                     self._along(order, name, p, g, v, half, directions)
-            elif expected is None or self._bends(p, support, directions):
+            elif expected is None or self._bends(p, int(support[0]), directions):
                 self.skipped += 1
             else:
                 self._raise(order, name, p, g, v, support, expected)
             return
         self.numbers += len(support)
 
-    def _bends(self, p: Parameter, at: Array, directions: Directions) -> bool:
+    def _bends(self, p: Parameter, at: int, directions: Directions) -> bool:
         """Whether the derivative at one number and that along some others do not add up
         to that along all of them: a kink that one number alone does not show, as that
         of a median of equals; others that have a kink without it say nothing."""
-        others = np.delete(np.arange(p.size), at)
+        starts = np.cumsum([0, *(q.size for q in self.parameters)]).tolist()
+        places = dict(zip(self.parameters, starts))
+        mine = places[p] + at
+        others = np.delete(np.arange(starts[-1]), mine)
         if not others.size:
             return False
-        few = np.repeat([1, min(2, others.size)], 6)
-        for count in (*few, *self.rng.integers(1, others.size + 1, MORE_TRIES)):
+        most = min(others.size, MOST_OTHERS)
+        few = np.repeat([1, min(2, most)], 6)
+        for count in (*few, *self.rng.integers(1, most + 1, MORE_TRIES)):
             some = self.rng.choice(others, count, replace=False)
-            numbers = self._random((p.size,))
-            mine, theirs, all = (
-                self._derivative(p, numbers, support, directions)
-                for support in (at, some, np.append(some, at))
+            numbers = self._random((starts[-1],))
+            alone, theirs, all = (
+                directions.derivative(self._moving(numbers, which))
+                for which in ([mine], some, [*some, mine])
             )
-            if mine is None or theirs is None:
+            if alone is None or theirs is None:
                 continue
             if all is None:
                 return True
-            slack = 1e-5 * (abs(mine.value) + abs(theirs.value)) + 4 * all.noise
-            if abs(mine.value + theirs.value - all.value) > slack:
+            slack = 1e-5 * (abs(alone.value) + abs(theirs.value)) + 4 * all.noise
+            if abs(alone.value + theirs.value - all.value) > slack:
                 return True
         return False
 
-    def _derivative(
-        self, p: Parameter, numbers: Array, support: Array, directions: Directions
-    ) -> Derivative | None:
-        direction = np.zeros(p.size)
-        direction[support] = numbers[support]
-        return directions.derivative(p, direction.reshape(p.shape))
+    def _moving(self, numbers: Array, which: Any) -> dict[Parameter, Array]:
+        """The direction that has ``which`` of the numbers for all parameters."""
+        direction = np.zeros(len(numbers))
+        direction[which] = numbers[which]
+        ends = np.cumsum([p.size for p in self.parameters])
+        parts = zip(self.parameters, np.split(direction, ends[:-1]))
+        return {p: d.reshape(p.shape) for p, d in parts if d.any()}
 
     def _raise(
         self,
