@@ -38,9 +38,8 @@ class Kernel:
     ``arrays``: the instructions whose arrays the kernel takes, with their classes;
     ``links``: the indices that it takes; ``at``, ``widths``: columns and widths;
     ``space``: that of all its rows; ``block``: how many rows of arrays a row of it is;
-    ``weight``: the size of the largest factor of a product; ``work``: about how many
-    multiplications there are for a row of arrays; ``dtype``: that of products, "" where
-    there are none.
+    ``work``: about how many multiplications there are for a row of arrays; ``dtype``:
+    that of products, "" where there are none.
     """
 
     def __init__(self, recursion: Any, places: dict[Instruction, Place]):
@@ -50,7 +49,7 @@ class Kernel:
         self.links: list[Any] = []
         self.columns: list[int] = []
         self.sizes: list[int] = []
-        self.weight, self.work, self.dtype = 0, 0, ""
+        self.work, self.dtype = 0, ""
         self.space, self.rows = self._domain()
         items = [made for item in recursion.items for made in self._item(item)]
         inputs = [Input(kind, named(x.type.dtype)) for x, kind in self.arrays]
@@ -61,8 +60,7 @@ class Kernel:
 
     def parts(self, rows: int) -> int:
         """How many threads are worth while for so many rows of the space."""
-        work = rows * self.block * self.work
-        return min(threads.count(), work // threads.LEAST_WORK)
+        return threads.worth(rows * self.block * self.work)
 
     def _domain(self) -> tuple[int, tuple[int, ...]]:
         """The space, and the rows that a row of it is: everywhere the same."""
@@ -131,8 +129,7 @@ class Kernel:
             or weight in self.places
         ):
             raise Impossible(left, weight)
-        size = prod(weight.type.shape)
-        self.weight, self.work = max(self.weight, size), self.work + size
+        self.work += prod(weight.type.shape)
         numbers = self._whole(x), self._whole(left)
         dtypes = {y.type.dtype for y in (x, left, weight)}
         if len(dtypes) > 1 or x.type.dtype.char not in "fd":

@@ -1,7 +1,7 @@
 """Running a recursion: by its kernel, whose rows threads share, or level by level.
 
-This module imports ``programs``, ``layout``, ``fusing``, ``packing``, ``buffers`` and
-``threads``.
+This module imports ``programs``, ``layout``, ``describing``, ``fusing``, ``chains``,
+``lowering``, ``packing`` and ``threads``.
 """
 
 from collections.abc import Callable, Iterator

@@ -71,9 +71,14 @@ def _limit(numbers: Sequence[int]) -> None:
             library.set_num_threads(number)
 
 
+def worth(work: int) -> int:
+    """How many threads have enough to do with such work; 0 where even one has not."""
+    return min(count(), work // LEAST_WORK)
+
+
 def parts(work: int) -> int:
-    """Of how many threads such work is worth while; 0 for none but this."""
-    return min(count(), work // LEAST_WORK) if _teams else 0
+    """In how many parts a team does such work; 0 where there is no team."""
+    return worth(work) if _teams else 0
 
 
 def shares(length: int, parts: int) -> list[tuple[int, int]]:
