@@ -41,7 +41,6 @@ class Layout:
         self.natural: dict[Any, tuple[Array | None, Array]] = {}
         self.place: dict[int, Array] = {}  # of a row of the graph, in its space
         self.bounds: dict[int, Array] = {}  # of a space, where its levels start
-        self.levels = 0
         self.depth: dict[int, int] = {}  # of a space, how many levels it has
         self.apart: dict[int, Array] = {}  # and, by thread, where they start and stop
         self.counts: dict[Instruction, int] = {}  # of a recursion, by its first one
@@ -106,7 +105,7 @@ class Layout:
             below = (dst, src) if link.taken else (src, dst)
             edges.append((link.above, link.below, *below))
         depth, root = _depths(self.lengths, edges)
-        self.levels = 1 + max(int(d.max(initial=0)) for d in depth.values())
+        levels = 1 + max(int(d.max(initial=0)) for d in depth.values())
         for space, level in depth.items():
             self.depth[space] = 1 + int(level.max(initial=0))
             size = np.bincount(root[space], minlength=1)[root[space]]
@@ -116,7 +115,7 @@ class Layout:
                 place = np.empty_like(order)
                 place[order] = rows
                 self.place[space] = place
-            counts = np.zeros((self.levels, 1 + int(thread.max(initial=0))), np.int64)
+            counts = np.zeros((levels, 1 + int(thread.max(initial=0))), np.int64)
             np.add.at(counts, (level, thread), 1)
             ends = np.cumsum(counts).reshape(counts.shape)
             self.bounds[space] = np.concatenate([[0], ends[:, -1]])
