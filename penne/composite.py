@@ -20,7 +20,9 @@ from .graph import Expression, Op, topological
 from .places import Place, place_of, recording
 from .settings import Cache, Switch
 
+NOTHING: Mapping[str, Any] = {}  # the params of all nodes of such ops
 Step = tuple[Op, tuple[int, ...], Mapping[str, Any]]
+Application = tuple[Op, list[Any], Mapping[str, Any], Place | None]
 _composites = Cache("composite ops", 1 << 10)
 _slots = Cache("types of composite ops", 1 << 12)
 _derivatives = Cache("derivatives of composite ops", 1 << 10)
@@ -45,23 +47,49 @@ class Slots(ArrayType):
         return Slots, (self.parts,)
 
 
-class Composite(Op):
-    """The op whose forward takes ``steps`` one after the other.
+class Several(Op):
+    """An op of several outputs, numbered slots of which the first are its inputs.
 
-    ``kept``: the slots that some node projects; others are forgotten after their
-    last use in the body.
+    ``count``: of inputs; ``kept``: the slots that some node projects; others are
+    forgotten after their last use in the body.
     """
 
-    def __init__(self, name: str, count: int, steps: Sequence[Step]):
-        self.name, self.count, self.steps = name, count, steps
+    def __init__(self, name: str, count: int, batch: bool):
+        self.name, self.count, self.batch = name, count, batch
         self.total = None
-        self.batch = all(op.batch for op, _, _ in steps)
         self.kept: frozenset[int] = frozenset()
+
+    def keep(self, slots: Iterable[int]) -> None:
+        """Have forward give these slots too."""
+        slots = frozenset(slots)
+        if not slots <= self.kept:
+            self.kept |= slots
+
+    def applications(self, arrays: Sequence[Any]) -> Iterator[Application]:
+        """What is applied within to what: each is given before it is computed."""
+        raise NotImplementedError
+
+    def label(self, slot: int) -> str:
+        """How a slot is told from others: inputs are not counted."""
+        return str(slot - self.count)
+
+
+class Composite(Several):
+    """The op whose forward takes ``steps`` one after the other."""
+
+    def __init__(self, name: str, count: int, steps: Sequence[Step]):
+        super().__init__(name, count, all(op.batch for op, _, _ in steps))
+        self.steps = steps
         self.lines: list[Place | None] = [None] * len(steps)
         self.written: tuple[Any, Callable[..., list[Any]]] | None = None
 
     def __reduce__(self) -> Any:
         return composite, (self.name, self.count, self.steps)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]  # what it is made of
+        """How many ops a node stands for."""
+        return len(self.steps)
 
     def __call__(self, *args: Expression, **params: Any) -> Expression:
         """The node of this op on ``args``."""
@@ -73,11 +101,6 @@ class Composite(Op):
             lines = [a if a == b else None for a, b in zip(self.lines, lines)]
         self.lines = list(lines)
 
-    def keep(self, slots: Iterable[int]) -> None:
-        """Have forward give these slots too."""
-        if not self.kept.issuperset(slots):
-            self.kept = self.kept.union(slots)
-
     def forward(self, *arrays: Any) -> "Computed":
         """The values of the slots that are kept."""
         kept, written = self.kept, self.written
@@ -87,15 +110,13 @@ class Composite(Op):
         slots.op, slots.arrays = self, arrays
         return slots
 
-    def applications(
-        self, arrays: Sequence[Any]
-    ) -> Iterator[tuple[Op, list[Any], Any]]:
-        """Each step taken: its op, its arguments, its value."""
+    def applications(self, arrays: Sequence[Any]) -> Iterator[Application]:
+        """The steps."""
         slots = list(arrays)
-        for op, places, params in self.steps:
+        for (op, places, params), line in zip(self.steps, self.lines):
             given = [slots[k] for k in places]
+            yield op, given, params, line
             slots.append(op.forward(*given, **params))
-            yield op, given, slots[-1]
 
     def body(self, types: Sequence[ArrayType]) -> list[Expression]:
         """The expressions of all slots, over new symbols of these types."""
@@ -106,12 +127,18 @@ class Composite(Op):
 
     def gradient(self, g: Expression, y: Expression, *args: Expression) -> list[Any]:
         """The derivative of the body, as one node of a composite op."""
-        seeds = _seeds(g)
+        return self.backward(seeds_of(g), y, args)
+
+    def backward(
+        self, seeds: Mapping[int, Expression], y: Expression, args: Sequence[Expression]
+    ) -> list[Any]:
+        """What ``seeds``, gradients of slots of y, mean for each argument."""
         key = (self, y.type, tuple(sorted(seeds)))
         found = _derivatives.get(key)
         if found is None:
             types = [a.type for a in args]
             found = _derivatives[key] = Derivative.of(self, types, key[2])
+        self.keep(found.kept)
         return found.applied(seeds, y, args)
 
 
@@ -145,7 +172,7 @@ class Computed(list[Any]):
     """The values of slots; those that were not kept can be computed again."""
 
     __slots__ = ("arrays", "op")
-    op: Composite
+    op: Several
     arrays: tuple[Any, ...]
 
     def at(self, slot: int) -> Any:
@@ -172,7 +199,7 @@ def reapplied(
     """The node that ``op`` makes of ``args``, whatever kind of op it is."""
     if isinstance(op, Composite):
         parts = [x.type for x in op.body([a.type for a in args])]
-        return Expression(op, tuple(args), {}, Slots(tuple(parts)))
+        return Expression(op, tuple(args), NOTHING, Slots(tuple(parts)))
     return project(args[0], params["slot"]) if op is PROJECT else op(*args, **params)
 
 
@@ -239,7 +266,7 @@ class Body(NamedTuple):
         inputs = [*leaves, *captured]
         body = _Steps(inputs)
         for x, (leaf, slot) in views.items():
-            body.append(x, PROJECT, (leaf,), _picks[slot])
+            body.append(x, PROJECT, (leaf,), picks[slot])
         opened = _opened(order)
         for x in order:
             if x in opened:
@@ -252,7 +279,7 @@ class Body(NamedTuple):
 
     def applied(self, args: Sequence[Expression]) -> Expression:
         """The node of the op on ``args`` in place of the leaves."""
-        return Expression(self.op, (*args, *self.captured), {}, self.type)
+        return Expression(self.op, (*args, *self.captured), NOTHING, self.type)
 
 
 def _opened(order: Sequence[Expression]) -> set[Expression]:
@@ -314,9 +341,15 @@ def project(node: Expression, slot: int) -> Expression:
     if slot < len(node.args):
         return node.args[slot]
     assert isinstance(node.type, Slots)
-    if isinstance(node.op, Composite) and slot not in node.op.kept:
+    if isinstance(node.op, Several) and slot not in node.op.kept:
         node.op.keep([slot])
-    return Expression(PROJECT, (node,), _picks[slot], node.type.parts[slot])
+    return picked(node, slot)
+
+
+def picked(node: Expression, slot: int) -> Expression:
+    """As ``project``, of a slot that is kept already and is no input."""
+    assert isinstance(node.type, Slots)
+    return Expression(PROJECT, (node,), picks[slot], node.type.parts[slot])
 
 
 def projection(op: Composite, type: Slots, slot: int) -> tuple[Any, ...]:
@@ -325,7 +358,7 @@ def projection(op: Composite, type: Slots, slot: int) -> tuple[Any, ...]:
     if slot < op.count:
         return (slot,)
     op.keep([slot])
-    return _picks[slot], type.parts[slot]
+    return picks[slot], type.parts[slot]
 
 
 def projected(node: Expression, known: tuple[Any, ...]) -> Expression:
@@ -341,7 +374,7 @@ class _Picks(dict[int, dict[str, int]]):
         return self[slot]
 
 
-_picks = _Picks()
+picks = _Picks()
 
 
 def _project_forward(slots: Computed, *, slot: int) -> Any:
@@ -356,13 +389,18 @@ def _total_cotangent(terms: Sequence[Expression]) -> Expression:
     """The gradients of several slots of one node, summed slot by slot."""
     sums: dict[int, Expression] = {}
     for term in terms:
-        for slot, g in _seeds(term).items():
+        for slot, g in seeds_of(term).items():
             sums[slot] = sums[slot] + g if slot in sums else g
-    places = {"places": tuple(sums)}
-    return Expression(_bundle, tuple(sums.values()), places, terms[0].type)
+    return bundled(sums, terms[0].type)
 
 
-def _seeds(g: Expression) -> dict[int, Expression]:
+def bundled(seeds: Mapping[int, Expression], type: ArrayType) -> Expression:
+    """Gradients of slots of a node of this type, as that of the node."""
+    return Expression(_bundle, tuple(seeds.values()), {"places": tuple(seeds)}, type)
+
+
+def seeds_of(g: Expression) -> dict[int, Expression]:
+    """By slot the gradient of it, of what a node of several outputs gets."""
     return dict(zip(g.params["places"], g.args))
 
 
@@ -370,9 +408,7 @@ _bundle = Op(_cotangent, "()->()", total=_total_cotangent)
 PROJECT = Op(
     _project_forward,
     "()->()",
-    gradient=lambda g, y, node, slot: (
-        Expression(_bundle, (g,), {"places": (slot,)}, node.type),
-    ),
+    gradient=lambda g, y, node, slot: (bundled({slot: g}, node.type),),
 )
 PROJECT.name, PROJECT.__qualname__ = "project", "PROJECT"
 _bundle.__qualname__ = "_bundle"
@@ -427,8 +463,6 @@ class Derivative(NamedTuple):
         self, seeds: Mapping[int, Expression], y: Expression, args: Sequence[Expression]
     ) -> list[Expression | None]:
         """The gradient for each argument of the node ``y``."""
-        assert isinstance(y.op, Composite)
-        y.op.keep(self.kept)
         inputs = [args[k] for k in self.inputs]
         node = self.body.applied([*(seeds[k] for k in self.seeded), y, *inputs])
         slots = {place: project(node, place) for place in self.given}

@@ -100,7 +100,7 @@ def _name(y: Expression) -> str:
     if y.op is not PROJECT:
         return y.op.name
     made = y.args[0]
-    return f"{made.op.name}[{y.params['slot'] - len(made.args)}]"  # type: ignore[union-attr]  # it has one
+    return f"{made.op.name}[{made.op.label(y.params['slot'])}]"  # type: ignore[union-attr]  # it has one
 
 
 def summary(value: Any) -> str:

@@ -3,9 +3,10 @@
     to_dot(loss, module)  ->  write it to a file; ``dot -Tsvg`` draws it
 
 What stands many times in a row, in the order in which it was built, is drawn once: a
-chain of 50 steps is one box "x 50", and a dashed edge to itself.
+chain of 50 steps is one box "x 50", and a dashed edge to itself; so is a loop.
 
-This module imports ``graph``, ``composite``, ``modules``, ``places`` and ``repeats``.
+This module imports ``graph``, ``composite``, ``loops``, ``modules``, ``places`` and
+``repeats``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from .composite import PROJECT, Slots
 from .dtypes import ArrayType
 from .graph import Constant, Expression, Parameter, topological
+from .loops import Loop
 from .modules import Module
 from .places import place_of
 from .repeats import Repeat, folded
@@ -64,6 +66,8 @@ class _Drawing:
         for k, y in enumerate(self.nodes):
             for j, a in enumerate(y.args):
                 self._edge(k, j, _maker(a))
+            if isinstance(y.op, Loop) and y.op.recurs:
+                self._edge(k, 0, y)
         if x.op is None:
             self._leaf(0, 0, x)
 
@@ -121,7 +125,7 @@ class _Drawing:
         assert y.op is not None
         shapes = self.outputs.get(k) or {}
         types = list(shapes) if isinstance(y.type, Slots) else [_type(y)]
-        times = _times(self.items, k)
+        times = _times(self.items, k) * y.op.times
         text = "\n".join([y.op.name, *types, *([f"x {times}"] if times > 1 else [])])
         more = f", tooltip={quoted(str(place_of(y)))}" if place_of(y) else ""
         more += ", peripheries=2" if self.first[self.place[self.root]] == k else ""
@@ -140,7 +144,9 @@ def _times(items: Sequence[Any], k: int) -> int:
 def key(x: Expression) -> Any:
     """What two nodes share that may stand for each other: op, params, type, the
     parameters among their arguments."""
-    params = tuple(map(repr, x.params.items()))
+    params: Any = tuple(map(repr, x.params.items()))
+    if x.op is PROJECT and isinstance(x.args[0].op, Loop):
+        params = x.args[0].op.time(x.params["slot"])[1]
     held = tuple(a if isinstance(a, Parameter) else None for a in x.args)
     return x.op, params, looks(x.type), held
 

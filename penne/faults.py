@@ -85,14 +85,18 @@ def nan_error(
 
 def _first(op: Any, arrays: Sequence[Any]) -> Fault:
     """The first op within a composite op that makes NaN of ``arrays``."""
-    for (inner, given, value), place in zip(op.applications(arrays), op.lines):
+    for inner, given, params, place in op.applications(arrays):
         if hasattr(inner, "applications"):
             found = _first(inner, given)
             if found.op is not inner:
                 return found
-        elif value.dtype.kind == "f" and has_nan(value):
+        elif _makes_nan(inner.forward(*given, **params)):
             return Fault(inner, given, place)
     return Fault(op, arrays)
+
+
+def _makes_nan(value: Any) -> bool:
+    return value.dtype.kind == "f" and has_nan(value)
 
 
 def note(error: Exception, x: Expression, values: Mapping[Expression, Any]) -> None:
@@ -106,11 +110,9 @@ def note(error: Exception, x: Expression, values: Mapping[Expression, Any]) -> N
 
 def _raising(op: Any, arrays: Sequence[Any]) -> Fault | None:
     """The first op within a composite op that raises an error on ``arrays``."""
-    slots = list(arrays)
-    for (inner, places, params), line in zip(op.steps, op.lines):
-        given = [slots[k] for k in places]
+    for inner, given, params, line in op.applications(arrays):
         try:
-            slots.append(inner.forward(*given, **params))
+            inner.forward(*given, **params)
         except Exception:
             deeper = hasattr(inner, "applications") and _raising(inner, given)
             return deeper or Fault(inner, given, line)

@@ -252,7 +252,11 @@ class Op:
     *args, **params)`` gives an expression or None for each argument; an op without
     it is constant to gradients.  ``total(terms)`` may give one expression equal to
     the sum of several applications of this op.
+
+    ``size``: how many ops a node stands for; ``times``: how many nodes, of a loop.
     """
+
+    size = times = 1
 
     def __init__(
         self,
@@ -305,8 +309,7 @@ class Op:
         """A call seen for the first time, or with arguments to wrap or to cast."""
         arrays, params = self._bind(args, given)
         mixed = [a if type(a) in _NUMBERS else constant(a) for a in arrays]
-        keys = call_keys([getattr(x, "type", x) for x in mixed])
-        key = (self, *keys, *typed(params))
+        key = self, *call_keys([getattr(x, "type", x) for x in mixed]), *typed(params)
         found = _plans.get(key)
         if found is None:
             found = _plans[key] = self._plan(mixed, params)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .composite import Body, Symbol, projected, projection
+from .composite import NOTHING, Body, Symbol, projected, projection
 from .compute import compute_value
 from .differentiate import gradient
 from .dtypes import INDEX
@@ -111,7 +111,7 @@ class Layer(Module):
             op, kind, leaves, made = _plans[self][tuple([x.type for x in inputs])]
         except (KeyError, AttributeError):
             return self._planned(inputs)
-        return projected(Expression(op, (*inputs, *leaves), {}, kind), made)
+        return projected(Expression(op, (*inputs, *leaves), NOTHING, kind), made)
 
     def _planned(self, inputs: list[Any]) -> Expression:
         """As one node, where the function is known to be pure and this saves some."""

@@ -67,12 +67,17 @@ def place_of(x: Expression) -> Place | None:
     return getattr(x, "made", None)
 
 
+def is_recording() -> bool:
+    """Whether the lines that build expressions are recorded here."""
+    return _debug.value or _stop.value is not None
+
+
 def _built(x: Expression, *args: Any) -> None:
     """``Expression.__init__`` that records the user's frame."""
     _plain_init(x, *args)
     if args[3].strength == NUMBER:
         return  # numbers are shared by many lines
-    if _debug.value or _stop.value is not None:
+    if is_recording():
         place = found(sys._getframe(1))
         if place is not None:
             x.made = place

@@ -6,33 +6,35 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``graph``, ``modules``, ``places`` and
+This module imports ``composite``, ``graph``, ``loops``, ``modules``, ``places`` and
 ``randomness``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, update_wrapper
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize, ref
 
 import numpy as np
 
-from .composite import Body, Symbol, projected, projection, watching
+from .composite import NOTHING, Body, Composite, Symbol, projected, projection, watching
 from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
+from .loops import Repeat
 from .modules import Module, is_computed
-from .ops.selection import note_limits
+from .ops.selection import index_of, note_limits
 from .places import recording
 from .randomness import Random
-from .settings import current_dtype
+from .settings import Switch, current_dtype
 
 Place = tuple[dict[str, Any], str]
 _NOTHING = ArrayType((), INDEX, WEAK)
 MOST_PLANS = 256  # kinds of calls remembered for each kind of state of an owner
 MOST_STATES = 16  # kinds of state remembered for each owner
 EXPRESSION = object()  # stands in a form for the next expression
+being_traced: Switch[bool] = Switch("a function being traced", False)
 
 
 class Plan(NamedTuple):
@@ -43,14 +45,37 @@ class Plan(NamedTuple):
     limits: tuple[tuple[int, int, int], ...]
     assigned: tuple[tuple[dict[str, Any], str, int], ...]
     form: Any
-    slots: tuple[int, ...]
-    made: tuple[tuple[int, Any], ...]  # for each slot used what its projection is
+    flat: bool  # whether that is a tuple of expressions
+    outputs: tuple[int, ...]  # which of those made they are
+    made: tuple[Any, ...]  # for each slot used what its projection is
+    repeat: Repeat | None  # how it is built again and again, if it can be
+
+    def applied(self, inputs: list[Expression]) -> Any:
+        """A call as one node: the state is assigned, the outputs are returned."""
+        if self.limits:
+            self.check(inputs)
+        body = self.body
+        captured = _captured(self) if self.fresh else body.captured
+        node = Expression(body.op, (*inputs, *captured), NOTHING, body.type)
+        found = [projected(node, made) for made in self.made]
+        for d, name, k in self.assigned:
+            d[name] = found[k]
+        if self.form is EXPRESSION:
+            return found[self.outputs[0]]
+        given = [found[k] for k in self.outputs]
+        return tuple(given) if self.flat else _closed(self.form, iter(given))
+
+    def check(self, inputs: Sequence[Expression]) -> None:
+        """IndexError for a symbol, or an array of them, that is out of range."""
+        for k, low, high in self.limits:
+            _check_limits(inputs[k], low, high)
 
 
 class State:
     """Where the state of an owner stands, and the plans that belong to it."""
 
     def __init__(self, owner: Any):
+        self.owner = (lambda: None) if owner is None else ref(owner)
         self.stamp = Module.changes
         self.places: list[Place] = []
         self.plans: dict[Any, Plan] = {}
@@ -111,7 +136,7 @@ class Cell:
         self.function = function
         self.alone = State(None)
         self.states: WeakKeyDictionary[Any, dict[Any, State]] = WeakKeyDictionary()
-        self.current: WeakKeyDictionary[Any, State] = WeakKeyDictionary()
+        self.current: dict[int, State] = {}  # by the id of the owner
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else partial(self.called, owner)
@@ -126,14 +151,26 @@ class Cell:
 
     def called(self, owner: Any, *args: Any) -> Any:
         """One call, with the state of ``owner``."""
-        state = self.alone if owner is None else self.current.get(owner)
-        if state is None or (state.stamp != Module.changes and owner is not None):
+        plan, inputs = self.planned(owner, args)
+        return plan.applied(inputs)
+
+    def planned(
+        self, owner: Any, args: tuple[Any, ...]
+    ) -> tuple[Plan, list[Expression]]:
+        """The plan for a call, and what it is to be applied to: arguments, state."""
+        state = self.alone if owner is None else self.current.get(id(owner))
+        if (
+            state is None
+            or state.owner() is not owner
+            or (state.stamp != Module.changes and owner is not None)
+        ):
             state = self._state(owner)
         inputs: list[Expression] = []
-        form = tuple([_opened(a, inputs) for a in args])
+        form = _opened(args, inputs)
         for d, name in state.places:
             inputs.append(d[name])
-        key = (form, *[x.type if x.type.floating else _index_key(x) for x in inputs])
+        types = [t if (t := x.type).floating else (t, _is_known(x)) for x in inputs]
+        key = (form, *types)
         try:
             plan = state.plans.get(key)
         except TypeError:
@@ -143,7 +180,7 @@ class Cell:
             if len(state.plans) >= MOST_PLANS:
                 state.plans.clear()
             plan = state.plans[key] = Trace(self, owner, state).plan(form, inputs)
-        return _applied(plan, inputs)
+        return plan, inputs
 
     def _state(self, owner: Any) -> State:
         """The plans for the state as it stands now, looked at afresh."""
@@ -158,7 +195,9 @@ class Cell:
             wrong = f"the state {names} is neither expressions nor hashable"
             raise self.broken(wrong) from None
         state.stamp = Module.changes
-        self.current[owner] = state
+        if id(owner) not in self.current:
+            finalize(owner, self.current.pop, id(owner), None)
+        self.current[id(owner)] = state
         return state
 
     def broken(self, wrong: str, line: int | None = None) -> TypeError:
@@ -171,14 +210,11 @@ class Cell:
         )
 
 
-def _index_key(x: Expression) -> Any:
-    return x.type, _is_known(x)
-
-
 def _is_known(x: Expression) -> bool:
     """Whether x is a constant, or stands for one to come."""
-    known = isinstance(x, Symbol) and x.limits is not None
-    return known or isinstance(x, Constant)
+    if isinstance(x, Constant):
+        return True
+    return isinstance(x, Symbol) and x.limits is not None
 
 
 cell = Cell
@@ -196,6 +232,12 @@ class Trace:
     def plan(self, form: Any, inputs: list[Expression]) -> Plan:
         """The plan for inputs of this form and these types, or TypeError."""
         symbols = [Symbol(x.type, _is_known(x)) for x in inputs]
+        with being_traced.within(True):
+            return self._compared(form, inputs, symbols)
+
+    def _compared(
+        self, form: Any, inputs: list[Expression], symbols: list[Any]
+    ) -> Plan:
         try:
             real = self._run(form, inputs)
             self._put_back()
@@ -297,13 +339,43 @@ class Trace:
             for k, x in enumerate(symbols)
             if x.limits
         )
-        assigned = tuple((d, n, body.places[x]) for d, n, x in run.assigned.values())
+        slots = [body.places[x] for x in wanted]
+        used = list(dict.fromkeys(slots))
+        places = [used.index(slot) for slot in slots]
+        outputs, left = places[: len(run.outputs)], places[len(run.outputs) :]
+        assigned = tuple((d, n, k) for (d, n, _), k in zip(run.assigned.values(), left))
         if any((id(d), n) not in self.state.key()[0] for d, n, _ in assigned):
             Module.changes += 1  # the state has grown: look at it again
-        slots = tuple(body.places[x] for x in run.outputs)
-        used = dict.fromkeys((*slots, *(slot for *_, slot in assigned)))
-        made = tuple((slot, projection(body.op, body.type, slot)) for slot in used)
-        return Plan(body, fresh, limits, assigned, run.form, slots, made)
+        made = tuple(projection(body.op, body.type, slot) for slot in used)
+        repeat = None if fresh else self._repeat(body, run, symbols)
+        form = run.form
+        flat = isinstance(form, tuple) and set(form) == {EXPRESSION}
+        order = tuple(outputs)
+        return Plan(body, fresh, limits, assigned, form, flat, order, made, repeat)
+
+    def _repeat(self, body: Body, run: "Run", symbols: list[Any]) -> Repeat | None:
+        """How the step is taken again on the state that it leaves: one expression in,
+        one out, and a state of the types that it had."""
+        places = {(id(d), name): k for k, (d, name) in enumerate(self.state.places)}
+        one = run.form is EXPRESSION and len(symbols) == 1 + len(places)
+        if not one or not places.keys() >= run.assigned.keys():
+            return None
+        made = [body.places[x] for x in run.everything()]
+        given = tuple(dict.fromkeys(made))
+        if min(given) < body.op.count or not isinstance(body.op, Composite):
+            return None
+        carried: list[int | None] = [None] * len(places)
+        same = True
+        for place, slot in zip(run.assigned, made[1:]):
+            new, old = body.type.parts[slot], symbols[1 + places[place]].type
+            if (new.shape, new.dtype) != (old.shape, old.dtype):
+                return None
+            same = same and new is old
+            carried[places[place]] = given.index(slot)
+        weak = any(body.type.parts[slot].strength == WEAK for slot in given)
+        if weak and not same:  # from weak states comes something else than from strong
+            return None
+        return Repeat(body.op, given, tuple(carried))
 
 
 class Run(NamedTuple):
@@ -343,14 +415,21 @@ def _opened(value: Any, found: list[Expression]) -> Any:
     """The form of ``value``: expressions, numbers and arrays are taken out of it."""
     if isinstance(value, Expression):
         found.append(value)
+    elif isinstance(value, tuple):
+        add, form = found.append, []
+        for v in value:
+            if isinstance(v, Expression):  # as most are: they are spared a call
+                add(v)
+                form.append(EXPRESSION)
+            else:
+                form.append(_opened(v, found))
+        return tuple(form)
     elif type(value) is int or isinstance(value, np.integer):
-        found.append(literal(int(value), INDEX))
+        found.append(index_of(int(value)))
     elif isinstance(value, float):
         found.append(literal(value, current_dtype()))
     elif isinstance(value, np.ndarray):
         found.append(constant(value))
-    elif isinstance(value, tuple):
-        return tuple([_opened(v, found) for v in value])
     elif isinstance(value, list):
         if any(isinstance(v, (Expression, tuple, list)) for v in value):
             return (list, *[_opened(v, found) for v in value])
@@ -371,24 +450,8 @@ def _closed(form: Any, given: Iterator[Expression]) -> Any:
     return form
 
 
-def _applied(plan: Plan, inputs: list[Expression]) -> Any:
-    """A call as one node: the state is assigned, the outputs are returned."""
-    for k, low, high in plan.limits:
-        _check_limits(inputs[k], low, high)
-    body = plan.body
-    node = Expression(body.op, (*inputs, *_captured(plan)), {}, body.type)
-    found = {slot: projected(node, made) for slot, made in plan.made}
-    for d, name, slot in plan.assigned:
-        d[name] = found[slot]
-    if plan.form is EXPRESSION:
-        return found[plan.slots[0]]
-    return _closed(plan.form, iter([found[slot] for slot in plan.slots]))
-
-
 def _captured(plan: Plan) -> tuple[Expression, ...]:
     """The leaves of the body, random ones anew for each call."""
-    if not plan.fresh:
-        return plan.body.captured
     leaves = list(plan.body.captured)
     for k, x in plan.fresh:
         leaves[k] = Random(x.draw, x.rest, x.shape, x.dtype, x.rng)
@@ -396,9 +459,7 @@ def _captured(plan: Plan) -> tuple[Expression, ...]:
 
 
 def _check_limits(index: Expression, low: int, high: int) -> None:
-    if isinstance(index, Symbol):
-        note_limits(index, low, high)
-    elif isinstance(index, Constant):
+    if isinstance(index, Constant):
         array = index.value
         if not array.ndim and low <= array.item() < high:
             return
@@ -406,3 +467,5 @@ def _check_limits(index: Expression, low: int, high: int) -> None:
         if outside.any():
             wrong = np.asarray(array)[outside].flat[0]
             raise IndexError(f"symbol or index {wrong} is outside [{low}, {high})")
+    elif isinstance(index, Symbol):
+        note_limits(index, low, high)

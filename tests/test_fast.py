@@ -11,7 +11,7 @@ from penne import *
 from penne import cell, fast
 from penne.compute import PLAIN
 from penne.fast.collect import Collected
-from penne.fast.order import components
+from penne.fast.components import components
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
@@ -150,7 +150,8 @@ def test_kinds_do_not_grow_with_the_batch():
     counts = []
     for number in (2, 20):
         parts = [nats(r, output, [1, 2, 3, 4]) for _ in range(number)]
-        kinds = Collected(topological([stack(parts)]), {}, None).kinds
+        whole = stack(parts)
+        kinds = Collected(topological([whole]), {}, [whole]).kinds
         counts.append(len(kinds))
         steps = [len(kind.nodes) for kind in kinds if "step" in kind.op.name]
         assert steps == [3 * number]  # the last output is not asked for

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from penne import *
 from penne import caches, cell
-from penne.composite import Composite, composite
+from penne.composite import Several, composite
 from penne.graph import OPS, topological
 from penne.recurrent.variants import StandardLSTM
 from penne.settings import Switch
@@ -65,7 +65,7 @@ def copied(r, kind):
 
 
 def composites(*roots):
-    return [x.op for x in topological(roots) if isinstance(x.op, Composite)]
+    return [x.op for x in topological(roots) if isinstance(x.op, Several)]
 
 
 def largest(a, b):

@@ -178,7 +178,7 @@ def is_small(nodes: Nodes) -> bool:
     steps = 0
     for x in nodes:
         if x.op is not None:
-            steps += len(getattr(x.op, "steps", "1"))
+            steps += x.op.size
             if steps >= LEAST_NODES:
                 return False
     return True

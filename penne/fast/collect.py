@@ -5,19 +5,21 @@ as one batch; each is a *row* of its kind.  A *column* is one argument of all th
 of a kind.  The *structure* of a graph (its kinds and which of them feed which) decides
 the program that computes it; the *rows* that the columns refer to are mere data.
 
-This module imports ``graph`` and ``composite``.
+This module imports ``graph``, ``composite`` and ``unrolling``.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from ..composite import PROJECT, Slots
 from ..dtypes import STRONG, WEAK, ArrayType
 from ..graph import OPS, Expression, Op, Parameter
+from ..loops import Loop
 from ..settings import Cache
+from .unrolling import Unrolled, unrolled
 
 _args = attrgetter("args")
 _op = attrgetter("op")
@@ -113,7 +115,9 @@ class Collected:
         self.leaves: list[Expression] = []
         self.where: dict[Expression, int] = {}
         self.slots: dict[Expression, dict[int, int]] = {}  # of nodes of other ops
+        self.unrolled: dict[Expression, Unrolled] = {}  # the loops
         groups = self._by_op()
+        self._unroll(groups, wanted)
         flat = rows and wanted is not None and ADD in groups
         sums = _flattened(groups, order, wanted) if flat else []  # type: ignore[arg-type]  # it is not None
         for op, nodes in groups.items():
@@ -136,6 +140,24 @@ class Collected:
             (self.leaves if of_known else self.projections).append(p)
         return groups
 
+    def _unroll(
+        self, groups: dict[Op, list[Expression]], wanted: Sequence[Expression] | None
+    ) -> None:
+        """Take loops out of ``groups``; put in the steps that they are made of."""
+        ops = [op for op in groups if isinstance(op, Loop)]
+        if not ops:
+            return
+        loops = sorted((x for op in ops for x in groups.pop(op)), key=_serial)
+        self.unrolled = unrolled(loops, self.projections, wanted is None)
+        steps = {loop.op.step for loop in self.unrolled.values()}
+        mixed = steps & groups.keys()
+        for loop in self.unrolled.values():
+            groups.setdefault(loop.op.step, []).extend(loop.nodes.values())
+            for outputs in loop.outputs:
+                self.projections += outputs.values()
+        for op in mixed:
+            groups[op].sort(key=_serial)
+
     def number(self, kinds: list[Kind]) -> None:
         """Give each row of each kind, and each projection, its code."""
         self.kinds = sorted(kinds, key=lambda kind: kind.nodes[0].serial)
@@ -143,10 +165,17 @@ class Collected:
         for k, kind in enumerate(self.kinds):
             base = k << (ROW + SLOT)
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
-        for p in self.projections:
-            node, slot = p.args[0], p.params["slot"]
-            slot = self.slots[node][slot] if node in self.slots else slot
-            where[p] = where[node] + (slot + 1 << ROW)
+        slots = map(itemgetter("slot"), map(_params, self.projections))
+        nodes = [p.args[0] for p in self.projections]
+        where.update(zip(self.projections, map(self.code, nodes, slots)))
+
+    def code(self, node: Expression, slot: int) -> int:
+        """The code of a slot of a node; of a slot that is a node of a step, its own."""
+        if node in self.unrolled:
+            node, slot = self.unrolled[node].place(slot)
+        if node in self.slots and slot >= 0:
+            slot = self.slots[node][slot]
+        return self.where[node] + (slot + 1 << ROW)
 
 
 def source_of(code: int) -> Source:
@@ -170,6 +199,9 @@ def _split(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
         x = group[0]
         key = id(x.params) if x.params else 0, plain_type(x.type), len(x.args)
         relaxed[key] += group
+    if len(relaxed) < len(groups):
+        for group in relaxed.values():
+            group.sort(key=_serial)
     return [kind for group in relaxed.values() for kind in _kinds(op, group, rows)]
 
 

@@ -18,6 +18,8 @@ _args = attrgetter("args")
 _op = attrgetter("op")
 _params = attrgetter("params")
 _serial = attrgetter("serial")
+HEAD, LONG = 4, 8  # arguments that differ from node to node; of a node with a tail
+NONE: tuple[tuple[Expression, ...], int] = (), 0
 
 
 def little(
@@ -34,8 +36,8 @@ def little(
             continue
         seen.add(x)
         if x.op is not None:
-            ops += 1
-            if ops == most:
+            ops += x.op.times
+            if ops >= most:
                 return None
         if x not in known:
             missing.append(x)
@@ -47,7 +49,8 @@ class Outline:
     """All that ``wanted`` need; of what is ``known``, no more than itself.
 
     ``nodes``: as they are found; ``place``: of each, its number among them; ``places``:
-    of the arguments of each, their numbers.
+    of the arguments of each, their numbers.  Nodes of a composite op have long tails of
+    parameters: one that the last of its op had too is a number below 0.
     """
 
     __slots__ = ("count", "known", "leaves", "nodes", "place", "places")
@@ -58,10 +61,18 @@ class Outline:
         place = {x: k for k, x in enumerate(dict.fromkeys(wanted))}
         self.count = count = len(place)  # of what is wanted
         nodes, places, leaves = list(place), list[int](), list[Expression]()
+        last: dict[Any, tuple[tuple[Expression, ...], int]] = {}
         for x in nodes:
             args = () if known and x in known else x.args
             if not args:
                 leaves.append(x)
+            elif len(args) > LONG:
+                tail, (same, number) = args[HEAD:], last.get(x.op, NONE)
+                if tail == same:
+                    places.append(number)
+                    args = args[:HEAD]
+                else:
+                    last[x.op] = tail, ~len(places)
             for a in args:
                 k = place.get(a)
                 if k is None:

@@ -9,7 +9,7 @@ imports ``running``, ``layout``, ``structure``,
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +28,11 @@ from .programs import Program
 from .roles import told_apart
 from .running import Run
 from .structure import Structure
+from .unrolling import part_of, place_in
+from .various import Various
 
 _programs = Cache("programs", 1 << 8)
 _layouts = Cache("layouts", 1 << 6)
-_item = methodcaller("item")
 _serial = attrgetter("serial")
 
 
@@ -100,13 +101,19 @@ class Plan:
             graph.number(divided)
             structure = Structure(graph, picks)
         where = graph.where
-        asked = dict.fromkeys([*wanted, *where] if keep else wanted)
+        every = [x for x in where if x in place] if keep else []
+        asked = dict.fromkeys([*wanted, *every])
         arrays = [x for x in asked if not isinstance(x.type, Slots)]
         single = [where[x] for x in arrays]
         nodes = [
-            (place[x], {k: where[x] + (k + 1 << ROW) for k in sorted(x.op.kept)})  # type: ignore[union-attr]  # it is composite
+            (place[x], {k: where[x] + (k + 1 << ROW) for k in _kept(x)})
             for x in asked
             if isinstance(x.type, Slots)
+        ]
+        nodes += [
+            (place[x], {k: graph.code(x, k) for k in loop.kept()})
+            for x, loop in graph.unrolled.items()
+            if keep
         ]
         codes = list(chain(single, *(slots.values() for _, slots in nodes)))
         sources = tuple(dict.fromkeys(map(source_of, codes)))
@@ -128,18 +135,20 @@ class Plan:
         ]
         self.size = sum(len(kind.nodes) for kind in graph.kinds), len(graph.kinds)
         self.asked = [place[x] for x in arrays]
-        self.leaves = [place[x] for x in structure.leaves]
+        leaves = list(map(place_in, structure.leaves))
+        self.leaves = [place[x] for x, _ in leaves]
+        self.parts = [part for _, part in leaves]
         self.drawn = [place[x] for x in graph.leaves]
         self.random = any(isinstance(x, Random) for x in graph.leaves)
-        self.various = {
-            column: self._ordered(column, [place[x] for x in xs])
-            for column, xs in structure.various.items()
-        }
+        self.various = {}
+        for column, xs in structure.various.items():
+            made = Various(self._ordered(column, xs))
+            self.various[column] = made, [place[x] for x in made.leaves]
 
-    def _ordered(self, column: Any, places: list[int]) -> list[int]:
-        """The places of various constants, in the order of their rows."""
+    def _ordered(self, column: Any, xs: list[Expression]) -> list[Expression]:
+        """Various constants in the order of their rows."""
         order = self.layout.various.get(column)
-        return places if order is None else [places[k] for k in order]
+        return xs if order is None else [xs[k] for k in order]
 
     def _divided(
         self,
@@ -189,8 +198,8 @@ class Recipe:
         if plan.random:  # in the order of creation, which may not be that of the plan
             self.drawn.sort(key=_serial)
         self.various = {
-            column: [nodes[k] for k in places]
-            for column, places in plan.various.items()
+            column: (made, [nodes[k] for k in places])
+            for column, (made, places) in plan.various.items()
         }
         reached = {k for program in plan.programs for k in program.reached}
         self.reached = {x for k, x in enumerate(self.leaves) if k in reached}
@@ -238,22 +247,17 @@ class Evaluation:
     def __init__(self, recipe: Recipe, known: Mapping[Expression, Any]):
         self.recipe = recipe
         self.drawn = {x: _value(x, known) for x in recipe.drawn}
-        leaves = [self.drawn[x] for x in recipe.leaves]
-        various = {column: self._rows(xs) for column, xs in recipe.various.items()}
+        drawn = [self.drawn[x] for x in recipe.leaves]
+        leaves = list(map(part_of, drawn, recipe.plan.parts))
+        various = {
+            column: made.value([self.drawn[x] for x in xs])
+            for column, (made, xs) in recipe.various.items()
+        }
         rest = recipe.plan.rest
         after = None if rest is None else Run(*rest, leaves, {})
         self.run = Run(recipe.program, recipe.layout, leaves, various, after)
         self.run.run()
         self.arrays = (self.run.rest or self.run).values  # of what was asked for
-
-    def _rows(self, xs: Sequence[Expression]) -> Any:
-        """The values of constants, as an array where they are arrays."""
-        values = [self.drawn[x] for x in xs]
-        if isinstance(xs[0].type, Slots):
-            return values
-        if not xs[0].type.shape:
-            return np.fromiter(map(_item, values), xs[0].dtype, len(values))
-        return np.array(values)
 
     def value(self) -> Any:
         """The value of the first expression that was asked for."""
@@ -278,6 +282,12 @@ class Evaluation:
                     x, array = leaves[k], run.values[g.number]
                     found[x] = _sum(found[x], array) if x in found else array
         return {x: _owned(array, sparse) for x, array in found.items()}
+
+
+def _kept(x: Expression) -> list[int]:
+    """The slots that are kept of a node, which may be a slot of a loop."""
+    op: Any = x.args[0].op.step if x.op is PROJECT else x.op  # type: ignore[union-attr]  # it is a loop
+    return sorted(op.kept)
 
 
 def _sum(a: Any, b: Any) -> Any:

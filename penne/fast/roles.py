@@ -3,7 +3,9 @@
 An undecorated ``step`` makes several nodes of one kind, such as the sums of all gates.
 As one kind they would wait for each other, level by level.  A step that has run N
 times has made the k-th of them N times, always in the same order: so they are kinds of
-N rows each, aligned.  This module imports ``collect``, ``structure`` and ``order``.
+N rows each, aligned.
+
+This module imports ``collect``, ``structure`` and ``components``.
 """
 
 from collections import defaultdict
@@ -11,8 +13,8 @@ from collections.abc import Iterator
 
 from ..graph import Op, Parameter
 from .collect import Collected, Kind
-from .order import components
-from .structure import LEAF, Structure
+from .components import components
+from .structure import LEAF, Structure, sources
 
 LEAST_STEPS = 3
 
@@ -21,7 +23,7 @@ def told_apart(graph: Collected, structure: Structure) -> list[Kind] | None:
     """The kinds with those of recursions divided, or None where there is nothing to
     divide."""
     recursions: dict[int, list[int]] = defaultdict(list)
-    needs = [_sources(structure, k) for k in range(len(graph.kinds))]
+    needs = list(map(sources, structure.shapes))
     for k, part in enumerate(components(needs)):
         recursions[part].append(k)
     divided: dict[int, list[Kind]] = {}
@@ -31,11 +33,6 @@ def told_apart(graph: Collected, structure: Structure) -> list[Kind] | None:
     if not divided:
         return None
     return [x for k, kind in enumerate(graph.kinds) for x in divided.get(k, [kind])]
-
-
-def _sources(structure: Structure, k: int) -> set[int]:
-    columns = structure.shapes[k].columns
-    return {s.kind for c in columns for s in c.sources if s.kind != LEAF}
 
 
 def _divide(

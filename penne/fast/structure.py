@@ -1,9 +1,10 @@
 """The structure of a graph, which decides its program; and its rows, which do not.
 
 Sentences of other lengths, trees of other shapes and other batches have the same
-structure.  This module imports ``collect``.
+structure.  This module imports ``collect`` and ``components``.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from .collect import (
     plain_type,
     source_of,
 )
+from .components import components
 
 Codes = list[int | None]
 LEAF = -1  # as the kind of a source
@@ -53,7 +55,8 @@ class Structure:
         self.rows: list[list[Codes]] = []
         self.columns: dict[tuple[Any, ...], tuple[int, int]] = {}
         self.various: dict[tuple[int, int], list[Expression]] = {}
-        self.shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
+        shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
+        self.shapes = recursions_apart(shapes)
 
     def key(self) -> Hashable:
         """What decides the program."""
@@ -154,6 +157,37 @@ def _lowered(column: Column, type: Any) -> Column:
     if column.type is type:
         return column
     return column._replace(type=type, low=column.type)
+
+
+def sources(shape: Shape) -> set[int]:
+    """The kinds that a kind needs."""
+    return {s.kind for c in shape.columns for s in c.sources if s.kind != LEAF}
+
+
+def recursions_apart(shapes: list[Shape]) -> list[Shape]:
+    """The shapes with no two recursions aligned: each has rows in levels of its own, of
+    which there would be as many as of both."""
+    needs = list(map(sources, shapes))
+    part = components(needs)
+    sizes = Counter(part)
+    recursion: list[int | None] = [
+        part[k] if sizes[part[k]] > 1 or k in needs[k] else None
+        for k in range(len(shapes))
+    ]
+    if len(set(recursion)) < 3:
+        return shapes
+    found = []
+    for k, shape in enumerate(shapes):
+        columns = list(shape.columns)
+        for j, column in enumerate(columns):
+            if column.aligned:
+                theirs = recursion[column.sources[0].kind]
+                if recursion[k] is None:
+                    recursion[k] = theirs
+                elif theirs not in (None, recursion[k]):
+                    columns[j] = column._replace(aligned=False)
+        found.append(shape._replace(columns=tuple(columns)))
+    return found
 
 
 def segments(kind: Kind) -> list[int]:

@@ -43,7 +43,9 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
             f"got {inputs.shape} and {targets.shape}"
         )
     symbols: Iterable[Any] = inputs if inputs.ndim > 1 else inputs.tolist()
-    logp = stack([model.step(symbol) for symbol in symbols])
+    if not model.causal:
+        model.step(inputs[0])  # which says what to write
+    logp = stack(model.read(symbols).outputs)
     outside = (targets < 0) | (targets >= logp.shape[-1])
     if outside.any():
         wrong = targets[outside].flat[0]

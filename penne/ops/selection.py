@@ -205,11 +205,20 @@ def overwrite(x: Array, v: Array, i: Array) -> Array:
 # --- what the user writes -------------------------------------------------------------
 
 _rows = Cache("rows of types", 1 << 10)
+_indices = Cache("indices", 1 << 12)
+
+
+def index_of(k: int) -> Expression:
+    """k as a leaf: an index, or a symbol."""
+    found: Expression | None = _indices.get(k)
+    if found is None:
+        found = _indices[k] = literal(k, INDEX)
+    return found
 
 
 def row(x: Expression, k: int) -> Expression:
     """x[k], of the first axis; k is in range."""
-    index, found = literal(k, INDEX), _rows.get(x.type)
+    index, found = index_of(k), _rows.get(x.type)
     if found is None:
         y = gather(x, index, rank=0, after=x.ndim - 1)
         found = _rows[x.type] = y.params, y.type

@@ -20,9 +20,12 @@ import numpy as np
 
 from ..compute import Values, compute_values
 from ..graph import Constant, Expression, constant
+from ..layers import Layer, is_own
 from ..modules import Module, is_computed
 from ..randomness import Random
+from ..tracing import Cell
 from .masking import Mask, Reading, read_masked
+from .reading import Step, looped
 from .structure import copied, joined, leaves, mapped
 
 
@@ -114,7 +117,10 @@ class Transducer(Module, metaclass=_Remembering):
         """
         if masks is not None:
             return read_masked(self, inps, masks)
-        outputs = [self.step(inp) for inp in inps]
+        steps = known_steps(self)
+        outputs = looped(steps, inps) if steps else None
+        if outputs is None:
+            outputs = [self.step(inp) for inp in inps]
         return Reading(outputs, outputs[-1] if outputs else None)
 
     def empty(self, inps: Any) -> Any:
@@ -251,6 +257,24 @@ class Stack(Transducer):
         for layer in self.layers:
             inps, last = layer.read(inps, masks)
         return Reading(list(inps), last)
+
+
+def known_steps(r: Transducer) -> list[Step]:
+    """What a step of r is made of, if all of it is known to be nothing but a function
+    of input and state: cells, and layers; else nothing."""
+    if type(r) is Stack:
+        found = [known_steps(layer) for layer in r.layers]
+        return [step for steps in found for step in steps] if all(found) else []
+    if "step" in vars(r):
+        return []
+    step = type(r).step
+    if isinstance(step, Cell):
+        return [(step, r)]
+    pure = type(r) is Map and type(r.f) is Layer and is_own(r.f.f)
+    return [(_layer_step, r)] if pure else []
+
+
+_layer_step = Cell(Map.step)
 
 
 def _opened(r: Any) -> list[Any]:

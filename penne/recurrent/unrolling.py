@@ -82,13 +82,14 @@ def unroll(
         return Unrolled(_back(outputs, time_major), last, r.state)
     order = slice(None, None, -1 if go_backwards else None)
     rows = None if masks is None or masks.all() else list(masks)[order]
-    outputs, last = _read(r, list(steps)[order], rows)
+    whole = rows is None and isinstance(steps, np.ndarray)
+    outputs, last = _read(r, steps[order] if whole else list(steps)[order], rows)
     if array:
         outputs = _back(joined(outputs), time_major)
     return Unrolled(outputs, last, r.state)
 
 
-def _read(r: Transducer, steps: list[Any], masks: list[Mask] | None) -> Reading:
+def _read(r: Transducer, steps: Any, masks: list[Mask] | None) -> Reading:
     outputs, last = r.read(steps, masks)
     if masks is not None and not r.causal:
         outputs = repeated(outputs, masks)

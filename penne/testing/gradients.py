@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..composite import PROJECT, Composite
+from ..composite import PROJECT, Several
 from ..compute import compute_gradients, compute_values
 from ..differentiate import gradient
 from ..graph import Constant, Expression, Op, Parameter, constant, topological
@@ -324,15 +324,17 @@ def _applications(outputs: list[Expression]) -> Iterator[Application]:
     """Every op on the way to ``outputs``, within composite ops too, and its arrays."""
     values = compute_values(outputs)
     for x in topological(outputs):
-        if isinstance(x.op, Composite):
-            arrays = [values[a] for a in x.args]
-            for (op, _, params), (_, given, _) in zip(
-                x.op.steps, x.op.applications(arrays)
-            ):
-                if not isinstance(op, Composite) and op is not PROJECT:
-                    yield op, given, params
-        elif x.op is not None and x.op is not PROJECT:
-            yield x.op, [values[a] for a in x.args], x.params
+        if x.op is not None:
+            yield from _within(x.op, [values[a] for a in x.args], x.params)
+
+
+def _within(op: Op, arrays: list[Any], params: Any) -> Iterator[Application]:
+    """An op and its arrays, or those that it is made of."""
+    if isinstance(op, Several):
+        for inner, given, static, _ in op.applications(arrays):
+            yield from _within(inner, given, static)
+    elif op is not PROJECT:
+        yield op, arrays, params
 
 
 def _applied(op: Op) -> Callable[..., Expression]:
