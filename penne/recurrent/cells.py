@@ -12,6 +12,7 @@ from ..graph import Expression, parameter
 from ..layers import Function, Size, is_own
 from ..ops import sigmoid, tanh
 from ..tracing import cell
+from .reading import Step
 from .unit import Model, RecurrentUnit, Seed, opened
 
 
@@ -57,6 +58,12 @@ class Simple(RecurrentUnit):
         return self.h
 
     _traced = cell(_stepped)
+
+    def known_steps(self) -> list[Step] | None:
+        """The step, where f is a function of penne's."""
+        if type(self).step is not Simple.step:
+            return super().known_steps()
+        return [(type(self)._traced, self)] if self._own else None
 
 
 class GatedRecurrentUnit(RecurrentUnit):

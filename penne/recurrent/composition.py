@@ -13,7 +13,9 @@ from typing import Any
 
 from ..layers import Layer
 from ..ops import add, concatenate, sigmoid
+from ..tracing import Cell
 from .masking import Mask, Reading
+from .reading import Step
 from .transducer import Stack, Transducer, check_transducers
 from .unit import Seed
 
@@ -57,6 +59,17 @@ class SideBySide(Transducer):
         """One step of each, joined."""
         return self.joined(*[side.step(inp) for side in self.sides()])
 
+    def known_steps(self) -> list[Step] | None:
+        """The step as one op, where those of all sides are known, and ``joined``."""
+        if type(self).step is not SideBySide.step or not self._joins():
+            return super().known_steps()
+        known = all(side.known_steps() is not None for side in self.sides())
+        return [(_both_steps, self)] if known else None
+
+    def _joins(self) -> bool:
+        """Whether ``joined`` is known to be a function of the outputs alone."""
+        return False
+
     def read(self, inps: Iterable[Any], masks: Masks = None) -> Reading:
         """Step by step where all are causal, else one side after the other."""
         if self.causal:
@@ -68,6 +81,9 @@ class SideBySide(Transducer):
         outputs = [self.joined(*ys) for ys in zip(*[read.outputs for read in found])]
         last = self.joined(*[read.last for read in found]) if outputs else None
         return Reading(outputs, last)
+
+
+_both_steps = Cell(SideBySide.step)
 
 
 class Parallel(SideBySide):
@@ -99,6 +115,9 @@ class Parallel(SideBySide):
     def joined(self, *outputs: Any) -> Any:
         """``join`` of the outputs."""
         return self.join(*outputs)
+
+    def _joins(self) -> bool:
+        return self.join is concatenated and type(self).joined is Parallel.joined
 
 
 class Concat(Parallel):
@@ -139,6 +158,9 @@ class Residual(SideBySide):
         """Their sum."""
         return add(*outputs)
 
+    def _joins(self) -> bool:
+        return type(self).joined is Residual.joined
+
 
 class Highway(SideBySide):
     """y := t * r(x) + (1 - t) * x, with t := s(W x + b): a gate for each component
@@ -173,6 +195,9 @@ class Highway(SideBySide):
         x, y = outputs
         t = self.gate(x)
         return t * y + (1 - t) * x
+
+    def _joins(self) -> bool:
+        return type(self).joined is Highway.joined
 
 
 class Ahead(Transducer):

@@ -117,11 +117,18 @@ class Transducer(Module, metaclass=_Remembering):
         """
         if masks is not None:
             return read_masked(self, inps, masks)
-        steps = known_steps(self)
+        steps = self.known_steps()
         outputs = looped(steps, inps) if steps else None
         if outputs is None:
             outputs = [self.step(inp) for inp in inps]
         return Reading(outputs, outputs[-1] if outputs else None)
+
+    def known_steps(self) -> list[Step] | None:
+        """What a step is made of, one after the other, if all of it is known to be
+        nothing but a function of input and state, as a cell is; else None."""
+        step: Any = type(self).step
+        known = isinstance(step, Cell) and "step" not in vars(self)
+        return [(step, self)] if known else None
 
     def empty(self, inps: Any) -> Any:
         """Outputs for no steps of ``inps``: their shape is found by one that is taken
@@ -222,6 +229,16 @@ class Map(Transducer):
         """f(inp)."""
         return self.f(inp)
 
+    def known_steps(self) -> list[Step] | None:
+        """The step, where f is a layer with a function of penne's."""
+        if type(self).step is not Map.step:
+            return super().known_steps()
+        pure = type(self.f) is Layer and is_own(self.f.f)
+        return [(_layer_step, self)] if pure else None
+
+
+_layer_step = Cell(Map.step)
+
 
 class Stack(Transducer):
     """Composition: the output of each transducer is the input of the next.
@@ -250,6 +267,18 @@ class Stack(Transducer):
             inp = layer.step(inp)
         return inp
 
+    def known_steps(self) -> list[Step] | None:
+        """Those of all, where they are known."""
+        if type(self).step is not Stack.step:
+            return super().known_steps()
+        found: list[Step] = []
+        for layer in self.layers:
+            steps = layer.known_steps()
+            if steps is None:
+                return None
+            found += steps
+        return found
+
     def read(self, inps: Iterable[Any], masks: Sequence[Mask] | None = None) -> Reading:
         """Step by step where all are causal, else one layer after the other."""
         if self.causal:
@@ -257,24 +286,6 @@ class Stack(Transducer):
         for layer in self.layers:
             inps, last = layer.read(inps, masks)
         return Reading(list(inps), last)
-
-
-def known_steps(r: Transducer) -> list[Step]:
-    """What a step of r is made of, if all of it is known to be nothing but a function
-    of input and state: cells, and layers; else nothing."""
-    if type(r) is Stack:
-        found = [known_steps(layer) for layer in r.layers]
-        return [step for steps in found for step in steps] if all(found) else []
-    if "step" in vars(r):
-        return []
-    step = type(r).step
-    if isinstance(step, Cell):
-        return [(step, r)]
-    pure = type(r) is Map and type(r.f) is Layer and is_own(r.f.f)
-    return [(_layer_step, r)] if pure else []
-
-
-_layer_step = Cell(Map.step)
 
 
 def _opened(r: Any) -> list[Any]:
