@@ -1,13 +1,13 @@
 """Layers: affine maps with a nonlinearity, normalisation, dropout.
 
-This module imports ``graph``, ``ops``, ``functions``, ``compute``, ``modules`` and
-``initializers``.
+This module imports ``graph``, ``ops``, ``functions``, ``compute``, ``modules``,
+``tracing`` and ``initializers``.
 """
 
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -20,18 +20,87 @@ from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import gather, note_limits, row
+from .ops.selection import gather, index_of, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
+from .tracing import being_traced
 
 Function = Callable[[Expression], Expression]
 Size = int | str | Sequence[Any]
 
 
-_plans: "WeakKeyDictionary[Layer, dict[Any, Any]]" = WeakKeyDictionary()
+_plans: "WeakKeyDictionary[Pure, dict[Any, Any]]" = WeakKeyDictionary()
+_last: list[Any] = [lambda: None, lambda: None]  # an array, and its constant: weakly
 
 
-class Layer(Module):
+class Pure(Module):
+    """A module that is a function of its inputs and parameters: a call is one node."""
+
+    def composed(self, inputs: Sequence[Any]) -> Expression:
+        """The function, op by op."""
+        raise NotImplementedError
+
+    def symbols(self) -> list[tuple[int, int]]:
+        """Which inputs are symbols, and how many of these there are."""
+        return []
+
+    def worth(self) -> bool:
+        """Whether it is known to be pure, and to be of several ops."""
+        return True
+
+    def applied(self, inputs: list[Any]) -> Expression:
+        """The function as one node, of inputs that are expressions."""
+        try:
+            plan = _plans[self][tuple([x.type for x in inputs])]
+        except (KeyError, AttributeError):
+            return self._planned(inputs)
+        op, kind, leaves, made, symbols = plan
+        for k, size in symbols:
+            if not isinstance(inputs[k], Constant) or being_traced.value:
+                return self.composed(inputs)
+            _check_symbols(inputs[k].value, size)
+        return projected(Expression(op, (*inputs, *leaves), NOTHING, kind), made)
+
+    def _planned(self, inputs: list[Any]) -> Expression:
+        """As for the first time: what is wrong with the inputs is found now."""
+        y, sizes = self.composed(inputs), self.symbols()
+        known = {k for k, _ in sizes}
+        kinds = [Constant if k in known else Expression for k in range(len(inputs))]
+        if not self.worth() or not all(map(isinstance, inputs, kinds)):
+            return y
+        if any(x.floating is (k in known) for k, x in enumerate(inputs)):
+            return y
+        if sizes and being_traced.value:
+            return y  # as it is where symbols stand for symbols
+        given = [Symbol(x.type, k in known) for k, x in enumerate(inputs)]
+        z = self.composed(given)
+        body = Body.of(type(self).__name__, given, [z])
+        made = projection(body.op, body.type, body.places[z])
+        plan = body.op, body.type, body.captured, made, sizes
+        _plans.setdefault(self, {})[tuple([x.type for x in inputs])] = plan
+        return self.applied(inputs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        _plans.pop(self, None)
+
+
+def given(x: Any) -> Any:
+    """An input as an expression, if it is an array or an int.  The last array is known
+    again: several layers in a row read one."""
+    if type(x) is int:
+        return index_of(x)
+    if not isinstance(x, np.ndarray):
+        return x
+    array, made = _last
+    found = made() if array() is x else None
+    if found is None:
+        found = constant(x)
+        _last[:] = ref(x), ref(found)
+    return found
+
+
+class Layer(Pure):
     """y = f(x_1 W_1 + ... + x_k W_k + b).
 
     ``insize``: the size of the argument, or a list with one for each:
@@ -106,30 +175,20 @@ class Layer(Module):
                 f"{self.insize}, got {len(inputs)}"
             )
         if len(inputs) == 1 and type(inputs[0]) is int:
-            return self._composed(inputs)
-        try:
-            op, kind, leaves, made = _plans[self][tuple([x.type for x in inputs])]
-        except (KeyError, AttributeError):
-            return self._planned(inputs)
-        return projected(Expression(op, (*inputs, *leaves), NOTHING, kind), made)
+            return self.composed(inputs)
+        return self.applied(list(map(given, inputs)))
 
-    def _planned(self, inputs: list[Any]) -> Expression:
-        """As one node, where the function is known to be pure and this saves some."""
-        y = self._composed(inputs)
-        if (len(inputs) == 1 and self.f is None) or not is_own(self.f):
-            return y
-        types = [getattr(x, "type", None) for x in inputs]
-        if not all(t and t.floating for t in types):
-            return y
-        symbols = [Symbol(x.type) for x in inputs]
-        z = self._composed(symbols)
-        body = Body.of("Layer", symbols, [z])
-        made = projection(body.op, body.type, body.places[z])
-        plan = body.op, body.type, body.captured, made
-        _plans.setdefault(self, {})[tuple(types)] = plan
-        return self(*inputs)
+    def symbols(self) -> list[tuple[int, int]]:
+        """Which inputs are symbols, and how many of these there are."""
+        sizes = enumerate(self.insize)
+        return [(k, -n) for k, n in sizes if n != "diag" and n < 0]
 
-    def _composed(self, inputs: list[Any]) -> Expression:
+    def worth(self) -> bool:
+        """Whether f is one of penne's, and there is more than a product."""
+        return is_own(self.f) and (self.f is not None or len(self.insize) > 1)
+
+    def composed(self, inputs: Sequence[Any]) -> Expression:
+        """f of the sum of the products, op by op."""
         return self.activated(self.products(inputs))
 
     def products(self, inputs: Sequence[Any], first: int = 0) -> list[Expression]:
@@ -143,10 +202,6 @@ class Layer(Module):
         if self.bias is not None:
             z = add(z, self.bias)
         return z if self.f is None else self.f(z)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        _plans.pop(self, None)
 
     def _term(self, x: Any, n: Any, W: Parameter) -> Expression:
         diagonal = n == "diag"
@@ -206,7 +261,7 @@ def lookup(W: Expression, symbols: Any) -> Expression:
     if not isinstance(symbols, Expression):
         symbols = _symbols(symbols)
     if symbols.dtype.kind not in "iu":
-        raise TypeError(f"lookup: takes ints, got an expression of {symbols.dtype}")
+        raise TypeError(f"lookup: takes ints, got numbers of {symbols.dtype}")
     if isinstance(symbols, Constant):
         _check_symbols(symbols.value, W.shape[0])
     elif not note_limits(symbols, 0, W.shape[0]):
@@ -275,7 +330,7 @@ def _slope(f: Function, x: Expression) -> Any:
         return np.zeros(x.shape)
 
 
-class LayerNorm(Module):
+class LayerNorm(Pure):
     """y = gain * (x - mean(x)) / sqrt(var(x) + eps) + bias over the last axis, (n).
 
     Ba, Kiros and Hinton 2016, *Layer Normalization*, equation 4.
@@ -289,7 +344,11 @@ class LayerNorm(Module):
 
     def __call__(self, x: Any) -> Expression:
         """x normalised over its last axis."""
-        x = constant(x)
+        return self.applied([constant(x)])
+
+    def composed(self, inputs: Sequence[Any]) -> Expression:
+        """The same, op by op."""
+        (x,) = inputs
         if x.shape[-1:] != (self.size,):
             raise ValueError(f"LayerNorm: takes vectors of {self.size}, got {x.shape}")
         return layer_norm(x, self.gain, self.bias, eps=self.eps)

@@ -1,5 +1,7 @@
 """Layers: every way to call them means the same, and mistakes are told."""
 
+import weakref
+
 import numpy as np
 import pytest
 from fixtures import doubles  # noqa: F401  # for every test here
@@ -7,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
+from penne.composite import PROJECT
+from penne.graph import Parameter
 from penne.layers import flat, insizes, lookup
 
 sizes = st.integers(1, 4)
@@ -237,8 +241,8 @@ CALLS = [
     (-3, (True,), TypeError, "takes ints, got bool"),
     (-3, ("a",), TypeError, "takes ints, got str"),
     (-3, (None,), TypeError, "takes ints, got NoneType"),
-    (-3, (constant([1.0]),), TypeError, "takes ints, got an expression of float64"),
-    (-3, (np.zeros((0, 2)),), TypeError, "takes ints, got ndarray of float64"),
+    (-3, (constant([1.0]),), TypeError, "takes ints, got numbers of float64"),
+    (-3, (np.zeros((0, 2)),), TypeError, "takes ints, got numbers of float64"),
 ]
 
 
@@ -376,3 +380,63 @@ def test_dropout_bounds(p):
 def test_dropout_none():
     """With p = 0 nothing changes."""
     np.testing.assert_array_equal(compute_value(Dropout(0)(np.arange(9))), range(9))
+
+
+# --- as one node ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("insize", "args"),
+    [
+        ([-5, 3], (2, np.ones(3))),
+        ([-5, 3, "diag"], (np.array([4, 0]), np.ones((2, 3)), np.ones((2, 2)))),
+        (3, (np.ones(3),)),
+        (-5, (np.array([1, 1, 4]),)),
+    ],
+)
+def test_a_call_is_one_node(insize, args):
+    """Of vectors and of symbols: what is computed is what the ops compute."""
+    layer = Layer(insize, 2, f=sigmoid, rng=0)
+    y = layer(*args)
+    assert y.op is PROJECT
+    assert y.args[0].op.name == "Layer"
+    expected = layer.composed([constant(a) for a in args])
+    assert np.array_equal(compute_value(y), compute_value(expected))
+    for p, g in compute_gradients(asum(y)).items():
+        assert np.allclose(g, compute_gradients(asum(expected))[p], 1e-6)
+
+
+def test_what_is_exchanged_is_seen():
+    """Another function or weight is that of the next call."""
+    layer, x = Layer([2, 2], 2, f=tanh, rng=0), np.ones(2)
+    before = compute_value(layer(x, x))
+    layer.f = sigmoid
+    after = compute_value(layer(x, x))
+    assert np.allclose(after, 1 / (1 + np.exp(-np.arctanh(before))), 1e-5)
+    layer.bias = parameter(np.full(2, 100.0))
+    assert np.allclose(compute_value(layer(x, x)), 1)
+
+
+def test_an_array_is_one_leaf_and_not_kept():
+    """Layers in a row share the leaf of one array; changes in place are seen, and
+    nothing keeps the array alive."""
+    one, two = Layer([3, 3], 2, rng=0), Layer([3, 3], 2, rng=1)
+    x = np.ones(3)
+    ys = one(x, x), two(x, x)
+    leaves = {a for y in ys for a in y.args[0].args if not isinstance(a, Parameter)}
+    assert len(leaves) == 1
+    x[:] = 0
+    assert np.allclose(compute_value(one(x, x)), np.tanh(one.bias.value))
+    seen = weakref.ref(x)
+    del x, ys, leaves
+    assert seen() is None
+
+
+def test_symbols_are_checked_each_time():
+    """A symbol out of range is an error, however often the layer was called."""
+    layer = Layer([-3, 2], 2, rng=0)
+    for symbol in (0, 2):
+        layer(symbol, np.ones(2))
+    for wrong in (3, -1):
+        with pytest.raises(IndexError, match="outside"):
+            layer(wrong, np.ones(2))

@@ -29,12 +29,15 @@ def joined(graph: Collected) -> list[Kind] | None:
             return None  # it sees all slots of a node, not those of another
     whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
     for kinds in alike.values():
-        most = max(kinds, key=lambda kind: len(kind.nodes))
+        steps = {x for kind in kinds for x in kind.nodes} if kinds[1:] else set()
+        longer = [kind for kind in kinds if _goes_on(kind, steps)]
         for kind in kinds:
-            slots = None if kind is most else _aligned(kind, most, graph)
-            if slots is not None:
-                whole[id(kind)] = most
-                graph.slots.update(dict.fromkeys(kind.nodes, slots))
+            for most in longer:
+                slots = None if kind is most else _aligned(kind, most, graph)
+                if slots is not None:
+                    whole[id(kind)] = most
+                    graph.slots.update(dict.fromkeys(kind.nodes, slots))
+                    break
     if not whole:
         return None
     parts: dict[int, list[Kind]] = defaultdict(list)
@@ -45,6 +48,12 @@ def joined(graph: Collected) -> list[Kind] | None:
         for kind in graph.kinds
         if id(kind) not in whole
     ]
+
+
+def _goes_on(kind: Kind, steps: set[Expression]) -> bool:
+    """Whether nodes are given what other steps gave, as whole steps are."""
+    args = kind.nodes[-1].args
+    return any(x.op is PROJECT and x.args[0] in steps for x in args)
 
 
 def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:

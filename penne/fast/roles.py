@@ -42,9 +42,10 @@ def _divide(
     divided: dict[int, list[Kind]],
 ) -> None:
     """Divide the kinds of a recursion by its number of steps: the rows of the kinds
-    with weights, each of which a step has once."""
+    with weights, each of which a step has once, but for those of first steps alone."""
     pinned = [structure.counts[k] for k in kinds if _has_weights(structure, k)]
-    steps = min(pinned, default=0)
+    most = max(pinned, default=0)
+    steps = min((count for count in pinned if 2 * count > most), default=0)
     if steps < LEAST_STEPS:
         return
     ops = {graph.kinds[k].op for k in kinds}
