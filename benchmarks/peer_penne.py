@@ -240,10 +240,13 @@ def trees(batches=None):
 
 
 def sample():
-    """StandardLSTM, symbol by symbol, each computed from what is known already."""
+    """StandardLSTM of symbols, one by one, each drawn as argmax(log p + Gumbel noise).
+
+    The model and the way to draw are those of JAX's peer.
+    """
     s = SIZES["sample"]
     H, V = s["H"], s["V"]
-    model = lm(StandardLSTM(H, H), H, V)
+    model = Stack(StandardLSTM(-V, H), Map(Layer(H, V, f=logsoftmax)))
     rng = np.random.default_rng(0)
 
     def update():
@@ -252,8 +255,7 @@ def sample():
         for _ in range(s["chars"]):
             logp = model.step(symbol)
             compute_values(logp, values)
-            p = np.exp(values[logp], dtype=float)
-            symbol = int(rng.choice(V, p=p / p.sum()))
+            symbol = int(np.argmax(values[logp] + rng.gumbel(size=V)))
         return symbol
 
     return update

@@ -368,13 +368,15 @@ def projected(node: Expression, known: tuple[Any, ...]) -> Expression:
     return Expression(PROJECT, (node,), *known)
 
 
-class _Picks(dict[int, dict[str, int]]):
+class _Picks(Cache):
+    """By slot the params of its projections: one object, as long as it is known."""
+
     def __missing__(self, slot: int) -> dict[str, int]:
-        self[slot] = {"slot": slot}
-        return self[slot]
+        self[slot] = made = {"slot": slot}
+        return made
 
 
-picks = _Picks()
+picks = _Picks("slots", 1 << 16)
 
 
 def _project_forward(slots: Computed, *, slot: int) -> Any:

@@ -30,7 +30,7 @@ Size = int | str | Sequence[Any]
 
 
 _plans: "WeakKeyDictionary[Pure, dict[Any, Any]]" = WeakKeyDictionary()
-_last: list[Any] = [lambda: None, lambda: None]  # an array, and its constant: weakly
+_last: list[Any] = [(lambda: None,) * 2]  # of an array and its constant: weakly
 
 
 class Pure(Module):
@@ -92,11 +92,11 @@ def given(x: Any) -> Any:
         return index_of(x)
     if not isinstance(x, np.ndarray):
         return x
-    array, made = _last
+    array, made = _last[0]
     found = made() if array() is x else None
     if found is None:
         found = constant(x)
-        _last[:] = ref(x), ref(found)
+        _last[0] = ref(x), ref(found)
     return found
 
 

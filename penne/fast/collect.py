@@ -11,7 +11,7 @@ This module imports ``graph``, ``composite`` and ``unrolling``.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..composite import PROJECT, Slots
@@ -116,6 +116,7 @@ class Collected:
         self.where: dict[Expression, int] = {}
         self.slots: dict[Expression, dict[int, int]] = {}  # of nodes of other ops
         self.unrolled: dict[Expression, Unrolled] = {}  # the loops
+        self.places: list[tuple[Expression, Expression, int]] = []  # of projections
         groups = self._by_op()
         self._unroll(groups, wanted)
         flat = rows and wanted is not None and ADD in groups
@@ -134,29 +135,39 @@ class Collected:
             for x in self.order:
                 groups[x.op].append(x)
         self.leaves = groups.pop(None, [])
-        self.projections: list[Expression] = []
-        for p in groups.pop(PROJECT, []):
-            of_known = p.args[0] in self.known
-            (self.leaves if of_known else self.projections).append(p)
         return groups
+
+    def _projected(self, groups: dict[Op, list[Expression]]) -> list[Expression]:
+        """The projections, taken out of ``groups``: of known nodes they are leaves."""
+        found = groups.pop(PROJECT, [])
+        if not self.known:
+            return found
+        self.leaves += [p for p in found if p.args[0] in self.known]
+        return [p for p in found if p.args[0] not in self.known]
 
     def _unroll(
         self, groups: dict[Op, list[Expression]], wanted: Sequence[Expression] | None
     ) -> None:
         """Take loops out of ``groups``; put in the steps that they are made of."""
+        projections = self._projected(groups)
         ops = [op for op in groups if isinstance(op, Loop)]
-        if not ops:
-            return
         loops = sorted((x for op in ops for x in groups.pop(op)), key=_serial)
-        self.unrolled = unrolled(loops, self.projections, wanted is None)
+        self.unrolled = unrolled(loops, projections, wanted is None)
         steps = {loop.op.step for loop in self.unrolled.values()}
         mixed = steps & groups.keys()
+        self.places = [
+            (p, *self.place(p.args[0], p.params["slot"])) for p in projections
+        ]
         for loop in self.unrolled.values():
             groups.setdefault(loop.op.step, []).extend(loop.nodes.values())
-            for outputs in loop.outputs:
-                self.projections += outputs.values()
+            self.places += loop.places()
         for op in mixed:
             groups[op].sort(key=_serial)
+
+    def place(self, node: Expression, slot: int) -> tuple[Expression, int]:
+        """The node that is a row, and which of its slots, of a slot of a node."""
+        loop = self.unrolled.get(node)
+        return (node, slot) if loop is None else loop.place(slot)
 
     def number(self, kinds: list[Kind]) -> None:
         """Give each row of each kind, and each projection, its code."""
@@ -165,14 +176,15 @@ class Collected:
         for k, kind in enumerate(self.kinds):
             base = k << (ROW + SLOT)
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
-        slots = map(itemgetter("slot"), map(_params, self.projections))
-        nodes = [p.args[0] for p in self.projections]
-        where.update(zip(self.projections, map(self.code, nodes, slots)))
+        if self.slots:
+            where.update((p, self.code(node, slot)) for p, node, slot in self.places)
+        else:
+            for p, node, slot in self.places:
+                where[p] = where[node] + (slot + 1 << ROW)
 
     def code(self, node: Expression, slot: int) -> int:
         """The code of a slot of a node; of a slot that is a node of a step, its own."""
-        if node in self.unrolled:
-            node, slot = self.unrolled[node].place(slot)
+        node, slot = self.place(node, slot)
         if node in self.slots and slot >= 0:
             slot = self.slots[node][slot]
         return self.where[node] + (slot + 1 << ROW)
@@ -236,8 +248,10 @@ def _differs(column: Sequence[Expression]) -> bool:
         return False
     if len(set(map(plain_type, set(map(_type, distinct))))) > 1:
         return True
-    parameters = sum(kind is Parameter for kind in map(type, distinct))
-    return parameters > 1 or (parameters > 0 and column[0].ndim > 1)
+    if Parameter not in set(map(type, distinct)):
+        return False
+    parameters = sum(type(x) is Parameter for x in distinct)
+    return parameters > 1 or column[0].ndim > 1
 
 
 def _apart(x: Expression) -> Any:

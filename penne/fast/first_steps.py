@@ -12,11 +12,13 @@ from typing import Any
 
 from ..composite import PROJECT, Composite, Slots
 from ..graph import OPS, Expression, Op, Parameter
+from ..settings import Cache
 from ..signature import Shape
 from .collect import Collected, Kind, plain_type
 
 ASTYPE, MATMAT, VECMAT = OPS["astype"], OPS["matmat"], OPS["vecmat"]
 Slot = dict[int, int]  # by slot of a first step, the same of the others
+_known = Cache("first steps that are like others", 1 << 8)
 
 
 def joined(graph: Collected) -> list[Kind] | None:
@@ -60,12 +62,17 @@ def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
     """Which slots are the same, if each node of ``first`` computes what one of ``rest``
     would, of leaves that have fewer leading axes."""
     columns = list(zip(first.arguments, rest.arguments))
-    slots = _same_slots(first, rest) if all(_continues(*c) for c in columns) else None
+    if not all(_continues(*c) for c in columns):
+        return None
+    key = first.op, first.type, rest.op, rest.type
+    if key not in _known:
+        _known[key] = _same_slots(first, rest)
+    slots = _known[key]
     if slots is None:
         return None
     mine = {id(x) for x in first.nodes}
     a, b = first.type.parts, rest.type.parts
-    used = {p.params["slot"] for p in graph.projections if id(p.args[0]) in mine}
+    used = {slot for _, node, slot in graph.places if id(node) in mine}
     return slots if all(a[k] is b[slots[k]] for k in used) else None
 
 

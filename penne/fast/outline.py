@@ -25,12 +25,12 @@ NONE: tuple[tuple[Expression, ...], int] = (), 0
 def little(
     wanted: Sequence[Expression], known: Mapping[Expression, Any], most: int
 ) -> list[Expression] | None:
-    """What ``wanted`` need and is not ``known``, arguments first; None where that and
-    what is known of its arguments are ``most`` ops, or eight times as many nodes."""
+    """What ``wanted`` need and is not ``known``, arguments first; None where that is
+    ``most`` ops, or eight times as many nodes."""
     if not all(isinstance(x, Expression) for x in wanted):
         topological(wanted)  # which says so
-    seen, missing, ops = set[Expression](), list[Expression](), 0
-    found = list(wanted)
+    seen, ops = set[Expression](), 0
+    found = [x for x in wanted if x not in known]
     for x in found:
         if x in seen:
             continue
@@ -39,10 +39,8 @@ def little(
             ops += x.op.times
             if ops >= most:
                 return None
-        if x not in known:
-            missing.append(x)
-            found += x.args
-    return sorted(missing, key=_serial) if len(seen) < 8 * most else None
+        found += [a for a in x.args if a not in known]
+    return sorted(seen, key=_serial) if len(seen) < 8 * most else None
 
 
 class Outline:

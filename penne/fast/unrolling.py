@@ -59,6 +59,7 @@ class Unrolled:
     ):
         self.x = x
         self.op = op = loop_of(x)
+        self.inner = -1, *op.given
         parts: Sequence[ArrayType] = x.type.parts  # type: ignore[attr-defined]  # it has several
         self.outputs = [
             dict(zip(asked, _slots(len(asked), slot, parts[op.slot(0, k)])))
@@ -88,24 +89,36 @@ class Unrolled:
         if isinstance(source, Rows):
             type = ArrayType(read.shape[1:], read.dtype, read.type.strength)
             return _parts(read, times, type)
-        slots = [source.first + time * source.apart for time in times]
         if read in others:
-            other = others[read]
-            places = map(other.op.time, slots)
-            return [other.outputs[k][time] for time, k in places]
+            k, there = read_of(source, loop_of(read), times)
+            return map(others[read].outputs[k].__getitem__, there)
+        slots = [source.first + time * source.apart for time in times]
         return _parts(read, slots, read.type.parts[source.first])  # type: ignore[attr-defined]  # it has several
+
+    def places(self) -> Iterable[tuple[Expression, Expression, int]]:
+        """The slots that were asked for, their nodes, and which of these they are."""
+        for slot, outputs in zip(self.op.given, self.outputs):
+            nodes = map(self.nodes.__getitem__, outputs)
+            yield from zip(outputs.values(), nodes, repeat(slot))
 
     def place(self, slot: int) -> tuple[Expression, int]:
         """The node of a step that a slot belongs to, and which of its slots it is; of
         the node itself -1."""
-        time, k = self.op.time(slot)
-        return self.nodes[time], self.op.given[k] if k >= 0 else -1
+        time, k = divmod(slot - self.op.count, self.op.apart)
+        return self.nodes[time], self.inner[k]
 
     def kept(self) -> list[int]:
         """The slots that are kept, of the steps that are there."""
         places = {slot: self.op.time(slot) for slot in self.op.kept}
         there = [s for s, (t, k) in places.items() if k >= 0 and t in self.nodes]
         return sorted(there)
+
+
+def read_of(source: Of, op: Loop, times: Sequence[int]) -> tuple[int, list[int]]:
+    """Which of the given a loop reads of another, and of which times."""
+    first, k = op.time(source.first)
+    apart = source.apart // op.apart
+    return k, [first + time * apart for time in times]
 
 
 def loop_of(x: Expression) -> Loop:
@@ -151,15 +164,14 @@ def unrolled(
     by ``projections`` of them, by one another, or ``every`` slot that is kept."""
     needed = {x: Needed(loop_of(x)) for x in loops}
     for p in projections:
-        if p.args[0] in needed:
-            needed[p.args[0]].slot(p.params["slot"])
+        mine = needed.get(p.args[0])
+        if mine is not None:
+            mine.at.add(mine.op.time(p.params["slot"])[0])
     for x in reversed(loops):
-        mine, source = needed[x], loop_of(x).source
-        mine.complete(every)
+        source = loop_of(x).source
+        needed[x].complete(every)
         if isinstance(source, Of) and x.args[0] in needed:
-            other = needed[x.args[0]]
-            for time in mine.times:
-                other.slot(source.first + time * source.apart, True)
+            needed[x.args[0]].read(source, needed[x].times)
     found: dict[Expression, Unrolled] = {}
     for x in loops:
         if needed[x].times:
@@ -175,14 +187,13 @@ class Needed:
         self.op = op
         self.at: set[int] = set()
         self.times: Sequence[int] = ()
-        self.given: list[Sequence[int]] = [[] for _ in op.given]
+        self.given: list[list[int]] = [[] for _ in op.given]
 
-    def slot(self, slot: int, given: bool = False) -> None:
-        """A slot of it is needed."""
-        time, k = self.op.time(slot)
-        self.at.add(time)
-        if given:
-            self.given[k].append(time)  # type: ignore[attr-defined]  # still a list
+    def read(self, source: Of, times: Sequence[int]) -> None:
+        """Another loop reads it at these times of its own."""
+        k, there = read_of(source, self.op, times)
+        self.at.update(there)
+        self.given[k] += there
 
     def complete(self, every: bool) -> None:
         """Nothing but what it itself needs is still to come."""
@@ -192,6 +203,6 @@ class Needed:
         if self.at and op.recurs:
             self.times = range(max(self.at) + 1)
             for k in {k for k in op.carried if k is not None}:
-                self.given[k] = self.times
+                self.given[k] = list(self.times)
         else:
             self.times = sorted(self.at)

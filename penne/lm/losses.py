@@ -10,8 +10,9 @@ import numpy as np
 
 from ..compute import compute_values
 from ..graph import Expression
-from ..ops import mean, stack, take_along_axis
+from ..ops import mean, take_along_axis
 from ..recurrent import Transducer
+from ..recurrent.structure import joined
 from .grouping import stateful_batches
 from .running import evaluating
 
@@ -45,7 +46,7 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
     symbols: Iterable[Any] = inputs if inputs.ndim > 1 else inputs.tolist()
     if not model.causal:
         model.step(inputs[0])  # which says what to write
-    logp = stack(model.read(symbols).outputs)
+    logp = joined(model.read(symbols).outputs)
     outside = (targets < 0) | (targets >= logp.shape[-1])
     if outside.any():
         wrong = targets[outside].flat[0]

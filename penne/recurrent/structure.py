@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import ArrayType
+from ..graph import Expression
 from ..ops import stack
 
 
@@ -50,4 +52,10 @@ def joined(outputs: Sequence[Any]) -> Any:
     """The outputs of all steps along a new first axis; of tuples, a tuple of such."""
     if isinstance(outputs[0], tuple):
         return _like(outputs[0], [joined(parts) for parts in zip(*outputs)])
-    return stack(outputs)
+    first = getattr(outputs[0], "type", None)
+    if not all(getattr(y, "type", None) is first is not None for y in outputs):
+        return stack(outputs)
+    one = stack(outputs[:1])  # so many of one type need not all be looked at
+    shape = len(outputs), *one.shape[1:]
+    type = ArrayType(shape, one.dtype, one.type.strength)
+    return Expression(one.op, tuple(outputs), one.params, type)
