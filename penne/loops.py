@@ -39,7 +39,8 @@ class Each(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What is read are the rows of one argument, a constant."""
+    """What is read are the rows of one argument: a constant that nobody else has, so
+    that no gradient of it is asked for."""
 
     arguments: int = 1
 
@@ -211,9 +212,9 @@ class Loop(Several):
         ``after`` it is then used up."""
         whole = seeds.get(self.slot(time, -1))
         own = {} if whole is None else seeds_of(whole)
-        pending = {k: Pending(self._given(time, y, k)) for k in range(len(self.given))}
         for k, slot in enumerate(self.given):
             place = self.slot(time, k)
+            pending = Pending(picked(y, place))
             parts = [own.pop(slot, None), seeds.get(place)]
             for state, becomes in enumerate(self.carried):
                 if becomes == k:
@@ -221,14 +222,10 @@ class Loop(Several):
                     after[state] = None
             for part in parts:
                 if part is not None:
-                    pending[k].receive(part)
-            if pending[k].sums or pending[k].terms:
-                own[slot] = pending[k].total()
+                    pending.receive(part)
+            if pending.sums or pending.terms:
+                own[slot] = pending.total()
         return own
-
-    def _given(self, time: int, y: Expression, k: int) -> Expression:
-        """What is given at a time, as a slot of the node y."""
-        return picked(y, self.slot(time, k))
 
     def _reads(self, time: int, args: Sequence[Expression]) -> Expression:
         """What is read at a time."""

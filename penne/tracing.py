@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, finalize, ref
 
 import numpy as np
 
-from .composite import NOTHING, Body, Composite, Symbol, projected, projection, watching
+from .composite import NOTHING, Body, Symbol, projected, projection, watching
 from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
@@ -362,7 +362,7 @@ class Trace:
             return None
         made = [body.places[x] for x in run.everything()]
         given = tuple(dict.fromkeys(made))
-        if min(given) < body.op.count or not isinstance(body.op, Composite):
+        if min(given) < body.op.count:
             return None
         carried: list[int | None] = [None] * len(places)
         same = True

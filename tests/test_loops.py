@@ -202,6 +202,23 @@ def test_gradient_of_what_is_read(run):
 
 
 @every_executor
+@pytest.mark.parametrize("shape", [(6, 3), (6, 2, 3)])
+def test_a_constant_stays_the_users(run, shape):
+    """A gradient of a constant that is read can be asked for, and another value of it
+    is seen by the next evaluation, as step by step."""
+    r, rng = LSTM(3, 2, rng=0), np.random.default_rng(0)
+    x = constant(rng.normal(size=shape))
+    losses = [asum(ys * ys) for ys in (r.transduce(x), stack(stepwise(r, x)))]
+    with run():
+        for _ in range(2):
+            one, two = (compute_value(gradient(loss, x)) for loss in losses)
+            assert np.any(one)
+            assert np.allclose(one, two, 1e-10, 1e-12)
+            assert np.allclose(*map(compute_value, losses), 1e-12)
+            x.value = rng.normal(size=shape)
+
+
+@every_executor
 def test_values_that_are_known(run):
     """What was computed before is believed: outputs, the state, and a loop as what
     another one reads."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..composite import NOTHING, Slots, picked
 from ..dtypes import INDEX
-from ..graph import Constant, Expression, constant
+from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
 from ..places import is_recording
 from ..settings import Cache
@@ -56,17 +56,21 @@ class Listed:
 
 
 class Array:
-    """The rows of a constant."""
+    """The rows of an array.
 
-    def __init__(self, x: Expression):
-        self.x = x
+    A constant of the user's is not read so, but row by row: another value may be given
+    to it, and a gradient of it be asked for.
+    """
+
+    def __init__(self, array: np.ndarray[Any, Any]):
+        self.array = array
 
     def __len__(self) -> int:
-        return self.x.shape[0]
+        return len(self.array)
 
     def at(self, k: int) -> Any:
         """Row k."""
-        return Constant(self._value()[k])
+        return constant(self.array[k])
 
     def alike(self, k: int) -> int:
         """How many there are from row k on."""
@@ -74,10 +78,7 @@ class Array:
 
     def given(self, k: int, count: int) -> tuple[Source, list[Expression]]:
         """How a loop reads them."""
-        return Rows(), [Constant(self._value()[k:]) if k else self.x]
-
-    def _value(self) -> Any:
-        return self.x.value  # type: ignore[attr-defined]  # it is a constant
+        return Rows(), [constant(self.array[k:])]
 
 
 class Outputs:
@@ -119,12 +120,10 @@ def looped(steps: Sequence[Step], inps: Iterable[Any]) -> list[Any] | None:
 
 def _series(inps: Any) -> Series:
     if isinstance(inps, np.ndarray) and inps.ndim and inps.dtype.kind in "biuf":
-        return Array(constant(inps))
-    if type(inps) is Constant and inps.shape:
         return Array(inps)
     items = list(inps)
     if items and all(type(x) is int for x in items):
-        return Array(Constant(np.array(items, INDEX)))
+        return Array(np.array(items, INDEX))
     return Listed([constant(x) if _is_batch(x) else x for x in items])
 
 
