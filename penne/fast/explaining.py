@@ -96,7 +96,7 @@ def _loop(loop: Recursion, recipe: Recipe, program: Program) -> str:
     if loop.kernel is None:
         how = "level by level"
     elif id(loop) in program.kernels:
-        count = sum(1 for _ in shares(recipe.layout, loop, loop.kernel))
+        count = len(shares(recipe.layout, loop, loop.kernel))
         how += f" in {count} threads" if count > 1 else ""
     length = recipe.layout.lengths[loop.order[0].space]
     return (

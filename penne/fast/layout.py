@@ -53,6 +53,7 @@ class Layout:
         self.cuts: dict[Any, Any] = {}
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
+        self.shares: dict[Any, Any] = {}  # of recursions, what is for which thread
         self.fixed: dict[int, Any] | None = None  # arrays that are always the same
         del self.structure, self.natural
 

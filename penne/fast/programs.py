@@ -177,6 +177,7 @@ class Program:
         self.lasting = self._lasting()
         self.given = [x for x in order if x.op in GIVEN]
         self.dead = self._dead()
+        self.seen = self._seen()
         self.kernels: dict[int, Callable[..., None]] = {}
         self.steps: list[Callable[..., None]] | None = None  # how items run
         self.described: set[Chain | Loop] = {g.chain for g in self.apart()}
@@ -237,6 +238,28 @@ class Program:
             if x not in self.kept:
                 dead[k].append(x.number)
         return dead
+
+    def _seen(self) -> set[Instruction]:
+        """What others than kernels read, or would if there were any."""
+        found = set(self.kept)
+        for item in self.items:
+            if isinstance(item, Group) or getattr(item, "kernel", None) is not None:
+                continue
+            if not self.is_joined(item):
+                found |= {y for x in _instructions(item) for y in x.inputs}
+        return found
+
+    def is_joined(self, item: Any) -> bool:
+        """Whether an item joins what kernels compute in its array already."""
+        parts = getattr(item, "inputs", ())
+        return any(x in self.places and self.places[x].base is item for x in parts)
+
+    def rooms(self, xs: Iterable[Instruction]) -> list[Instruction]:
+        """The arrays that kernels need to write all ``xs``: columns of an array that
+        nobody else sees are no array."""
+        places, seen = self.places, self.seen
+        found = [places[x].base if x in places and x not in seen else x for x in xs]
+        return list(dict.fromkeys(found))
 
     def _collect_indices(self) -> None:
         self.indices: set[Any] = set()

@@ -23,30 +23,42 @@ from .program import Instruction
 from .programs import Program, Recursion
 
 Array = np.ndarray[Any, Any]
+Share = tuple[tuple[Array, Array], tuple[int, int]]
 LEAST_ROWS = 4  # of a node that are for one thread
 
 
-def recur(run: Any, recursion: Recursion) -> None:
-    """Compute a recursion in a run of its program."""
-    kernels = run.program.kernels
-    kernel, of = kernels.get(id(recursion)), recursion.kernel
-    compiled = kernel is not None or all(id(g) in kernels for g in recursion.groups)
-    for x in recursion.arrays if compiled else recursion.order:
-        run.allocate(x)
-    for x in recursion.takes:
-        _fill(run, x, recursion)
+def prepared(recursion: Recursion, program: Program) -> Callable[[Any], None]:
+    """What computes a recursion in a run of its program."""
+    kernel = program.kernels.get(id(recursion))
+    takes = [_filling(x, recursion) for x in recursion.takes]
     if kernel is not None:
-        assert of is not None
-        _call(run, recursion, of, kernel)
+        assert recursion.kernel is not None
+        arrays = program.rooms(recursion.arrays)
+        rest = _called(recursion, recursion.kernel, kernel)
     else:
-        _by_levels(run, recursion)
+        compiled = all(id(g) in program.kernels for g in recursion.groups)
+        arrays = recursion.arrays if compiled else recursion.order
+        rest = partial(_by_levels, recursion=recursion)
+
+    def recur(run: Any) -> None:
+        for x in arrays:
+            run.allocate(x)
+        for take in takes:
+            take(run)
+        rest(run)
+
+    return recur
 
 
-def _fill(run: Any, x: Instruction, recursion: Recursion) -> None:
-    """The rows of a take that come from outside of the recursion."""
-    out = run.values[x.number]
-    for y, key in zip(x.inputs, x.index):
-        if y not in recursion.inside:
+def _filling(x: Instruction, recursion: Recursion) -> Callable[[Any], None]:
+    """What finds the rows of a take that come from outside of the recursion."""
+    outside = [
+        (y, key) for y, key in zip(x.inputs, x.index) if y not in recursion.inside
+    ]
+
+    def fill(run: Any) -> None:
+        out = run.values[x.number]
+        for y, key in outside:
             index = run.layout.indices[key]
             source = run.values[y.number]
             rows = y.space is None
@@ -54,32 +66,44 @@ def _fill(run: Any, x: Instruction, recursion: Recursion) -> None:
                 run.leaf_rows(y, key, source) if rows else source[index.src]
             )
 
+    return fill
+
 
 # --- by its kernel --------------------------------------------------------------------
 
 
-def _call(
-    run: Any, recursion: Recursion, of: Kernel, kernel: Callable[..., None]
-) -> None:
-    layout = run.layout
-    arrays = [flat(run.values[x.number], kind) for x, kind in of.arrays]
-    indices = [layout.full(key) for key in of.links]
+def _called(
+    recursion: Recursion, of: Kernel, kernel: Callable[..., None]
+) -> Callable[[Any], None]:
+    arrays = [(x.number, kind) for x, kind in of.arrays]
     tile = address(of.dtype) if of.dtype else 0
-    given = of.block, tile, of.at, of.widths, *indices, *arrays
-    threads.together(
-        [
-            partial(kernel, *levels, *share, *given)
-            for levels, share in shares(layout, recursion, of)
-        ]
-    )
+    sizes = of.block, tile, of.at, of.widths
+
+    def call(run: Any) -> None:
+        layout, values = run.layout, run.values
+        indices = [layout.full(key) for key in of.links]
+        given = *sizes, *indices, *[flat(values[k], kind) for k, kind in arrays]
+        threads.together(
+            [
+                partial(kernel, *levels, *share, *given)
+                for levels, share in shares(layout, recursion, of)
+            ]
+        )
+
+    return call
 
 
-def shares(
-    layout: Layout, recursion: Recursion, of: Kernel
-) -> Iterator[tuple[tuple[Array, Array], tuple[int, int]]]:
+def shares(layout: Layout, recursion: Recursion, of: Kernel) -> list[Share]:
     """What each thread computes: in which levels which nodes, and which of their rows.
 
     Nodes that do not meet are for different threads, or else each node's rows are."""
+    key = recursion, threads.count()
+    if key not in layout.shares:
+        layout.shares[key] = list(_shares(layout, recursion, of))
+    return layout.shares[key]
+
+
+def _shares(layout: Layout, recursion: Recursion, of: Kernel) -> Iterator[Share]:
     count = layout.count(recursion.order)
     apart = layout.apart.get(of.space)
     if apart is not None and threads.count() > 1:
@@ -106,11 +130,10 @@ def _levels(bounds: Array, recursion: Recursion) -> tuple[Array, Array]:
 
 def flat(array: Any, kind: int) -> Array:
     """An array as kernels take one of its class."""
-    array = np.asarray(array)
     if kind == PACKED:
         return packed(array)
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
+    if type(array) is not np.ndarray or not array.flags.c_contiguous:
+        array = np.asarray(array, order="C")
     if array.ndim == AXES[kind]:
         return array
     if kind == FULL:

@@ -23,7 +23,7 @@ from .layout import Layout
 from .lowering import JOIN, added
 from .program import Instruction
 from .programs import Program, Recursion
-from .recursions import flat, recur, whole_arrays
+from .recursions import flat, prepared, whole_arrays
 from .sums import adding, numbered
 
 Array = np.ndarray[Any, Any]
@@ -157,7 +157,9 @@ Ready = Callable[[Run], None]
 def _step(item: Any, program: Program) -> Ready:
     """What computes an item of a program, with all that is known before it runs."""
     if isinstance(item, Recursion):
-        return lambda run: recur(run, item)
+        return prepared(item, program)
+    if program.kernels and program.is_joined(item):
+        return _nothing
     if isinstance(item, Group):
         kernel = program.kernels.get(id(item))
         if kernel is not None:
@@ -170,6 +172,10 @@ def _step(item: Any, program: Program) -> Ready:
 
         return each
     return _once(item, program)
+
+
+def _nothing(run: Run) -> None:
+    """What is there already."""
 
 
 def _once(x: Instruction, program: Program) -> Ready:
@@ -202,7 +208,8 @@ def _once(x: Instruction, program: Program) -> Ready:
 
 def _bulk(group: Group, program: Program, kernel: Callable[..., None]) -> Ready:
     """A group by its kernel."""
-    sources, outputs = whole_arrays(group, program), group.outputs
+    sources = whole_arrays(group, program)
+    outputs = program.rooms(group.outputs)
     space, block, width = group.domain[0], group.block, group.width
     start, work = program.starts[id(group)], width * len(group.chain.steps)
     work *= threads.STEP * all(x.kind in (FULL, ROW) for x in group.chain.written())

@@ -90,6 +90,9 @@ def shares(length: int, parts: int) -> list[tuple[int, int]]:
 def together(tasks: Sequence[Callable[[], None]]) -> None:
     """Run all tasks, the last of them here, and wait for all; raise what one raises."""
     *others, mine = tasks
+    if not others:
+        mine()
+        return
     waiting = [_pool().submit(task) for task in others]
     try:
         mine()
