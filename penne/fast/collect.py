@@ -116,7 +116,8 @@ class Collected:
         self.where: dict[Expression, int] = {}
         self.slots: dict[Expression, dict[int, int]] = {}  # of nodes of other ops
         self.unrolled: dict[Expression, Unrolled] = {}  # the loops
-        self.places: list[tuple[Expression, Expression, int]] = []  # of projections
+        self.places: dict[int, tuple[list[Expression], list[Expression]]] = {}
+        # by slot, projections and their nodes
         groups = self._by_op()
         self._unroll(groups, wanted)
         flat = rows and wanted is not None and ADD in groups
@@ -155,12 +156,22 @@ class Collected:
         self.unrolled = unrolled(loops, projections, wanted is None)
         steps = {loop.op.step for loop in self.unrolled.values()}
         mixed = steps & groups.keys()
-        self.places = [
-            (p, *self.place(p.args[0], p.params["slot"])) for p in projections
-        ]
+        places = self.places
+        for p in projections:
+            (node,), slot = p.args, p.params["slot"]
+            if node in self.unrolled:
+                node, slot = self.unrolled[node].place(slot)
+            if slot not in places:
+                places[slot] = [], []
+            slots, nodes = places[slot]
+            slots.append(p)
+            nodes.append(node)
         for loop in self.unrolled.values():
             groups.setdefault(loop.op.step, []).extend(loop.nodes.values())
-            self.places += loop.places()
+            for slot, outputs in zip(loop.op.given, loop.outputs):
+                slots, nodes = places.setdefault(slot, ([], []))
+                slots += outputs.values()
+                nodes += loop.of(outputs)
         for op in mixed:
             groups[op].sort(key=_serial)
 
@@ -176,11 +187,13 @@ class Collected:
         for k, kind in enumerate(self.kinds):
             base = k << (ROW + SLOT)
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
-        if self.slots:
-            where.update((p, self.code(node, slot)) for p, node, slot in self.places)
-        else:
-            for p, node, slot in self.places:
-                where[p] = where[node] + (slot + 1 << ROW)
+        for slot, (projections, nodes) in self.places.items():
+            if self.slots:
+                codes = [self.code(node, slot) for node in nodes]
+            else:
+                more = slot + 1 << ROW
+                codes = [where[node] + more for node in nodes]
+            where.update(zip(projections, codes))
 
     def code(self, node: Expression, slot: int) -> int:
         """The code of a slot of a node; of a slot that is a node of a step, its own."""
@@ -241,11 +254,17 @@ def _kinds(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
     return [Kind(group, list(zip(*map(_args, group)))) for group in groups.values()]
 
 
+def is_one(column: Sequence[Expression]) -> bool:
+    """Whether the arguments of a column are all the same."""
+    first, count = column[0], len(column)
+    return column[-1] is first and (count < 3 or column.count(first) == count)
+
+
 def _differs(column: Sequence[Expression]) -> bool:
     """Whether nodes with these arguments are of more than one kind."""
-    distinct = set(column)
-    if len(distinct) == 1:
+    if is_one(column):
         return False
+    distinct = set(column)
     if len(set(map(plain_type, set(map(_type, distinct))))) > 1:
         return True
     if Parameter not in set(map(type, distinct)):
@@ -283,7 +302,7 @@ def _flattened(
     wanted: Sequence[Expression],
 ) -> list[Kind]:
     """Long sums of sums, taken out of ``groups``: sums of many rows."""
-    adds = {x for x in groups[ADD] if _is_even(x)}
+    adds = set(filter(_is_even, groups[ADD]))
     nested = [a for x in adds for a in x.args if a in adds]
     if len(nested) < MANY:
         return []
@@ -295,7 +314,7 @@ def _flattened(
     for root in sorted(adds - inner, key=_serial):
         terms, inside = _terms(root, inner)
         if len(terms) > MANY:
-            gone |= inside
+            gone.update(inside)
             key = plain_type(root.type), frozenset(map(_op, terms))
             found[key].append((root, terms))
     groups[ADD] = [x for x in groups[ADD] if x not in gone]
@@ -306,25 +325,25 @@ def _flattened(
 
 def _is_even(x: Expression) -> bool:
     """Whether a sum of numbers broadcasts and casts nothing."""
-    if x.type.dtype.kind == "b":
+    mine = x.type
+    if mine.dtype.kind == "b":
         return False
     a, b = x.args
-    mine, first, second = x.type, a.type, b.type
-    if first is mine and second is mine:
+    if a.type is mine and b.type is mine:
         return True
-    return plain_type(first) is plain_type(mine) is plain_type(second)
+    return plain_type(a.type) is plain_type(mine) is plain_type(b.type)
 
 
 def _terms(
     root: Expression, inner: set[Expression]
-) -> tuple[list[Expression], set[Expression]]:
+) -> tuple[list[Expression], list[Expression]]:
     """What a sum of sums adds up, and the sums that it is made of."""
-    terms, inside, stack = [], {root}, list(root.args)
+    terms, inside, stack = [], [root], list(root.args)
     while stack:
         x = stack.pop()
         if x in inner:
-            inside.add(x)
-            stack.extend(x.args)
+            inside.append(x)
+            stack += x.args
         else:
             terms.append(x)
     return terms[::-1], inside

@@ -72,7 +72,11 @@ def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
         return None
     mine = {id(x) for x in first.nodes}
     a, b = first.type.parts, rest.type.parts
-    used = {slot for _, node, slot in graph.places if id(node) in mine}
+    used = {
+        slot
+        for slot, (_, nodes) in graph.places.items()
+        if any(id(node) in mine for node in nodes)
+    }
     return slots if all(a[k] is b[slots[k]] for k in used) else None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..rows import Grouping
 from .collect import ROW, ROWS, SLOT, Source, source_of
 from .program import SEGMENTS, Instruction, Irregular
-from .structure import LEAF, VARIOUS, Structure, segments
+from .structure import ANY, LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]
 _OPEN = -2  # the level of a row whose needs are being looked at
@@ -80,19 +80,13 @@ class Layout:
             return None, np.array(segments(s.graph.kinds[k]))
         codes = s.rows[k][j]
         if source.kind == LEAF:
-            wanted = None if source.slot == VARIOUS else -1 - source.slot
-            dst = [r for r, code in enumerate(codes) if code == wanted]
-            return np.array(dst, np.intp), np.zeros(0, np.intp)
+            wanted = ANY if source.slot == VARIOUS else -1 - source.slot
+            return (codes == wanted).nonzero()[0], np.zeros(0, np.intp)
         if len(s.shapes[k].columns[j].sources) == 1:
-            return None, np.array(codes, np.intp) & ROWS
-        first = (source.kind << SLOT | source.slot + 1) << ROW
-        pairs = [
-            (r, code - first)
-            for r, code in enumerate(codes)
-            if code is not None and 0 <= code - first <= ROWS
-        ]
-        dst, src = np.array(pairs, np.intp).T
-        return dst, src
+            return None, codes & ROWS
+        kind = source.kind << SLOT | source.slot + 1
+        dst = (codes >> ROW == kind).nonzero()[0]
+        return dst, codes[dst] & ROWS
 
     # --- levels
 
@@ -162,7 +156,7 @@ class Layout:
         if source is None:
             code, kind = self.loss, source_of(self.loss).kind
         else:
-            code, kind = self.structure.rows[k][j][0], source.kind  # type: ignore[assignment]  # it is a row
+            code, kind = int(self.structure.rows[k][j][0]), source.kind
         row = code & ROWS
         place = self.place.get(self.spaces[kind])
         return row if place is None else int(place[row])
@@ -260,22 +254,19 @@ def _different(edges: Sequence[Any]) -> list[Any]:
 def _levelled(needs: list[list[int]]) -> tuple[list[int], list[int]]:
     """The length of the longest way to each row, and where it starts."""
     depth, root = [-1] * len(needs), list(range(len(needs)))
-    for row, below in enumerate(needs):
-        if all(depth[s] >= 0 for s in below):  # as in most graphs: older rows first
-            _put(row, below, depth, root)
+    known = depth.__getitem__
+    for row, below in enumerate(needs):  # in most graphs older rows come first
+        if not below:
+            depth[row] = 0
+            continue
+        alone = len(below) == 1
+        best = below[0] if alone else max(below, key=known)
+        if depth[best] >= 0 and (alone or min(map(known, below)) >= 0):
+            depth[row], root[row] = depth[best] + 1, root[best]
     for row, level in enumerate(depth):
         if level < 0:
             _descend(row, needs, depth, root)
     return depth, root
-
-
-def _put(row: int, below: list[int], depth: list[int], root: list[int]) -> None:
-    """The level of a row, of which the levels below are known."""
-    if not below:
-        depth[row] = 0
-        return
-    best = max(below, key=depth.__getitem__) if len(below) > 1 else below[0]
-    depth[row], root[row] = depth[best] + 1, root[best]
 
 
 def _descend(
@@ -289,7 +280,8 @@ def _descend(
         if depth[row] >= 0 or not missing:
             stack.pop()
             if depth[row] < 0:
-                _put(row, needs[row], depth, root)
+                best = max(needs[row], key=depth.__getitem__)
+                depth[row], root[row] = depth[best] + 1, root[best]
         elif depth[row] == _OPEN:
             raise Irregular("rows that need each other")
         else:

@@ -142,7 +142,7 @@ def _join(x: Instruction) -> Batch:
 
 def _slice(x: Instruction) -> Batch:
     """Some columns, or what else is sliced off the last axes."""
-    index = ..., *(slice(*step) for step in x.params["steps"])
+    index: Any = ..., *(slice(*step) for step in x.params["steps"])
 
     def batch(a: Array, out: Any = None) -> Any:
         y = a[index]

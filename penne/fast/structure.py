@@ -6,8 +6,10 @@ structure.  This module imports ``collect`` and ``components``.
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..composite import Slots
 from ..graph import Expression, Parameter
@@ -19,14 +21,16 @@ from .collect import (
     Column,
     Kind,
     Source,
+    is_one,
     plain_type,
     source_of,
 )
 from .components import components
 
-Codes = list[int | None]
+Codes = np.ndarray[Any, np.dtype[np.int64]]
 LEAF = -1  # as the kind of a source
 VARIOUS = -1  # as the number of a leaf: constants of many values
+ANY = -(1 << 62)  # as a code: one of these
 
 
 class Shape(NamedTuple):
@@ -42,8 +46,8 @@ class Shape(NamedTuple):
 class Structure:
     """The kinds of a collected graph as structure, and their rows as data.
 
-    ``rows[k][j]``: for column j of kind k its codes; of leaf number m, -1 - m; None for
-    one of various constants, which are ``various[k, j]``.  ``leaves``: by number.
+    ``rows[k][j]``: for column j of kind k its codes; of leaf number m, -1 - m; ``ANY``
+    for one of various constants, which are ``various[k, j]``.  ``leaves``: by number.
     """
 
     def __init__(self, graph: Collected, picks: bool = True):
@@ -53,7 +57,7 @@ class Structure:
         self.leaves: list[Expression] = []
         self.numbers: dict[Expression, int] = {}
         self.rows: list[list[Codes]] = []
-        self.columns: dict[tuple[Any, ...], tuple[int, int]] = {}
+        self.columns: dict[Hashable, tuple[int, int]] = {}
         self.various: dict[tuple[int, int], list[Expression]] = {}
         shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
         self.shapes = recursions_apart(shapes)
@@ -67,7 +71,7 @@ class Structure:
     def content(self) -> Hashable:
         """What decides, beside the key, where rows are."""
         wide = tuple(kind.wide for kind in self.graph.kinds if kind.wide)
-        rows = tuple([tuple(codes) for columns in self.rows for codes in columns])
+        rows = tuple([c.tobytes() for columns in self.rows for c in columns])
         return tuple(self.counts), wide, rows
 
     def number(self, leaf: Expression) -> int:
@@ -103,18 +107,18 @@ class Structure:
         first, rows = column[0], self.rows[place[0]]
         type = plain_type(first.type)
         where = self.graph.where.get
-        if not wide and (len(column) == 1 or len(set(column)) == 1):
+        if not wide and is_one(column):
             code = where(first)
             if code is None:
-                rows.append([])
+                rows.append(np.empty(0, np.int64))
                 return Column(type, (Source(LEAF, self.number(first)),), True, False)
             if self.picks:
-                rows.append([code])
+                rows.append(np.array([code]))
                 return Column(type, (source_of(code),), True, False)
-        codes = list(map(where, column))
+        codes = np.fromiter(map(where, column, repeat(ANY)), np.int64, len(column))
         rows.append(codes)
         made = self._mixed(place, column, codes, type)
-        same = tuple(column if None in codes else codes)
+        same = tuple(column) if codes.min(initial=0) == ANY else codes.tobytes()
         like = self.columns.setdefault(same, place)
         return made if like == place else made._replace(like=like)
 
@@ -125,31 +129,36 @@ class Structure:
         codes: Codes,
         type: Any,
     ) -> Column:
-        if None not in codes:
-            found = {code >> ROW for code in codes}  # type: ignore[operator]
-            sources = [source_of(code << ROW) for code in sorted(found)]
+        given = codes[codes >= 0] >> ROW
+        sources = [source_of(code << ROW) for code in _distinct(given)]
+        if len(given) == len(codes):
             return Column(type, tuple(sources), False, self._aligned(codes))
-        found = {code >> ROW for code in codes if code is not None}
-        sources = [source_of(code << ROW) for code in sorted(found)]
-        leaves = [(r, column[r]) for r, code in enumerate(codes) if code is None]
+        leaves = [(r, column[r]) for r in (codes < 0).nonzero()[0].tolist()]
         distinct = dict.fromkeys(x for _, x in leaves)
         constants = {x for x in distinct if not isinstance(x, Parameter)}
         numbered = [x for x in distinct if x not in constants or len(constants) == 1]
         sources += [Source(LEAF, self.number(x)) for x in numbered]
-        for r, x in leaves:
-            if x in numbered:
-                codes[r] = -1 - self.numbers[x]
         if len(constants) > 1:
             sources.append(Source(LEAF, VARIOUS))
             self.various[place] = [x for _, x in leaves if x in constants]
+        if numbered:
+            for r, x in leaves:
+                if x in numbered:
+                    codes[r] = -1 - self.numbers[x]
         return Column(type, tuple(sources), False, False)
 
     def _aligned(self, codes: Codes) -> bool:
-        first, n = codes[0], len(codes)
-        assert first is not None
+        first, n = int(codes[0]), len(codes)
         if not self.picks or first & ROWS or self.counts[first >> (ROW + SLOT)] != n:
             return False
-        return codes == list(range(first, first + n))
+        return np.array_equal(codes, np.arange(first, first + n))
+
+
+def _distinct(numbers: Codes) -> list[int]:
+    """The distinct ones, in order; mostly there is one."""
+    if len(numbers) and numbers.min() == numbers.max():
+        return [int(numbers[0])]
+    return np.unique(numbers).tolist()  # type: ignore[no-any-return]  # of integers
 
 
 def _lowered(column: Column, type: Any) -> Column:

@@ -9,7 +9,7 @@ This module imports ``composite``, ``graph`` and ``loops``.
 
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..graph import Expression, Op
 from ..loops import Each, Loop, Of, Rows
 
 WHOLE = -1
-_new = Expression.__new__
+Node = TypeVar("Node", bound=Expression)
 
 
 class Part(Expression):
@@ -70,11 +70,16 @@ class Unrolled:
             for first, k in zip(x.args[op.first : op.rest], op.carried)
         ]
         columns = self._read(times, others), *state, *map(repeat, x.args[op.rest :])
-        made = _nodes(op.step, zip(*columns), parts[op.slot(0, -1)], x.serial)
+        type, count = parts[op.slot(0, -1)], len(times)
+        made = _nodes(op.step, zip(*columns), count, type, x.serial)
         self.nodes = dict(zip(times, made))
         for outputs in self.outputs:
-            for time, p in outputs.items():
-                p.args = (self.nodes[time],)
+            for p, node in zip(outputs.values(), zip(self.of(outputs))):
+                p.args = node
+
+    def of(self, times: Iterable[int]) -> Iterable[Expression]:
+        """The nodes of these times."""
+        return map(self.nodes.__getitem__, times)
 
     def _before(self, k: int, times: Sequence[int]) -> Iterable[Expression]:
         return map(self.outputs[k].__getitem__, times[:-1])
@@ -94,12 +99,6 @@ class Unrolled:
             return map(others[read].outputs[k].__getitem__, there)
         slots = [source.first + time * source.apart for time in times]
         return _parts(read, slots, read.type.parts[source.first])  # type: ignore[attr-defined]  # it has several
-
-    def places(self) -> Iterable[tuple[Expression, Expression, int]]:
-        """The slots that were asked for, their nodes, and which of these they are."""
-        for slot, outputs in zip(self.op.given, self.outputs):
-            nodes = map(self.nodes.__getitem__, outputs)
-            yield from zip(outputs.values(), nodes, repeat(slot))
 
     def place(self, slot: int) -> tuple[Expression, int]:
         """The node of a step that a slot belongs to, and which of its slots it is; of
@@ -127,34 +126,35 @@ def loop_of(x: Expression) -> Loop:
     return x.op
 
 
-def _nodes(op: Op, columns: Any, type: ArrayType, serial: int) -> list[Expression]:
+def _nodes(
+    op: Op, columns: Iterable[Any], count: int, type: ArrayType, serial: int
+) -> list[Expression]:
     """A node for each row of the columns of arguments."""
-    made = []
-    for args in columns:
-        x = _new(Expression)
+    made = _empty(Expression, count)
+    for x, args in zip(made, columns):
         x.op, x.args, x.params, x.type, x.serial = op, args, NOTHING, type, serial
-        made.append(x)
     return made
 
 
 def _slots(count: int, slot: int, type: ArrayType) -> list[Expression]:
     """So many slots of nodes that are yet to be made."""
-    params, made = picks[slot], []
-    for _ in range(count):
-        x = _new(Expression)
+    params, made = picks[slot], _empty(Expression, count)
+    for x in made:
         x.op, x.params, x.type = PROJECT, params, type
-        made.append(x)
     return made
 
 
-def _parts(of: Expression, parts: Iterable[int], type: ArrayType) -> list[Expression]:
+def _parts(of: Expression, parts: Sequence[int], type: ArrayType) -> list[Part]:
     """Leaves that are parts of another one."""
-    made: list[Expression] = []
-    for part in parts:
-        x = _new(Part)
+    made = _empty(Part, len(parts))
+    for x, part in zip(made, parts):
         x.op, x.args, x.params, x.type, x.of, x.part = None, (), NOTHING, type, of, part
-        made.append(x)
     return made
+
+
+def _empty(kind: type[Node], count: int) -> list[Node]:
+    """So many of them, to be filled in: sooner than one by one."""
+    return list(map(object.__new__, repeat(kind, count)))
 
 
 def unrolled(
@@ -166,7 +166,8 @@ def unrolled(
     for p in projections:
         mine = needed.get(p.args[0])
         if mine is not None:
-            mine.at.add(mine.op.time(p.params["slot"])[0])
+            op = mine.op
+            mine.at.add((p.params["slot"] - op.count) // op.apart)
     for x in reversed(loops):
         source = loop_of(x).source
         needed[x].complete(every)
