@@ -17,6 +17,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 LEAST = 1 << 16  # bytes, below which a new array is as good
 MOST = 1 << 30  # bytes that are kept
+LARGER = 4  # of eight sizes between powers of two, those that serve a smaller one too
 # references to a buffer that is free, as ``map`` sees them: its own and the list's
 _NOBODY = next(map(sys.getrefcount, [np.empty(0)]))
 _lock = Lock()
@@ -39,15 +40,25 @@ def _rounded(size: int) -> int:
 
 def _buffer(size: int) -> Array:
     with _lock:
-        same = _buffers.setdefault(size, [])
+        found = _free(size)
+        if found is None:
+            if held() + size > MOST:
+                _buffers.clear()
+            found = np.empty(size, np.uint8)
+            _buffers.setdefault(size, []).append(found)
+        return found
+
+
+def _free(size: int) -> Array | None:
+    """A buffer that nobody uses, of this size or one that is not much larger: so
+    sequences that are a little shorter than others need no new ones."""
+    for _ in range(LARGER):
+        same = _buffers.get(size, [])
         for k, references in enumerate(map(sys.getrefcount, same)):
             if references == _NOBODY:
                 return same[k]
-        if held() + size > MOST:
-            _buffers.clear()
-            same = _buffers.setdefault(size, [])
-        same.append(np.empty(size, np.uint8))
-        return same[-1]
+        size = _rounded(size + 1)
+    return None
 
 
 def held() -> int:

@@ -188,12 +188,13 @@ class Collected:
             base = k << (ROW + SLOT)
             where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
         for slot, (projections, nodes) in self.places.items():
-            if self.slots:
-                codes = [self.code(node, slot) for node in nodes]
-            else:
-                more = slot + 1 << ROW
-                codes = [where[node] + more for node in nodes]
+            more = slot + 1 << ROW
+            codes = [where[node] + more for node in nodes]
             where.update(zip(projections, codes))
+            if self.slots:
+                for p, node in zip(projections, nodes):
+                    if node in self.slots:
+                        where[p] = where[node] + (self.slots[node][slot] + 1 << ROW)
 
     def code(self, node: Expression, slot: int) -> int:
         """The code of a slot of a node; of a slot that is a node of a step, its own."""
