@@ -20,13 +20,14 @@ from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import gather, index_of, note_limits, row
+from .ops.selection import check_within, gather, index_of, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
 from .tracing import being_traced
 
 Function = Callable[[Expression], Expression]
 Size = int | str | Sequence[Any]
+SYMBOL = "lookup: symbol"
 
 
 _plans: "WeakKeyDictionary[Pure, dict[Any, Any]]" = WeakKeyDictionary()
@@ -58,7 +59,7 @@ class Pure(Module):
         for k, size in symbols:
             if not isinstance(inputs[k], Constant) or being_traced.value:
                 return self.composed(inputs)
-            _check_symbols(inputs[k].value, size)
+            check_within(SYMBOL, inputs[k].value, 0, size)
         return projected(Expression(op, (*inputs, *leaves), NOTHING, kind), made)
 
     def _planned(self, inputs: list[Any]) -> Expression:
@@ -263,7 +264,7 @@ def lookup(W: Expression, symbols: Any) -> Expression:
     if symbols.dtype.kind not in "iu":
         raise TypeError(f"lookup: takes ints, got numbers of {symbols.dtype}")
     if isinstance(symbols, Constant):
-        _check_symbols(symbols.value, W.shape[0])
+        check_within(SYMBOL, symbols.value, 0, W.shape[0])
     elif not note_limits(symbols, 0, W.shape[0]):
         # a computed symbol below 0 is out of range too, found at evaluation
         symbols = where(less(symbols, 0), W.shape[0], symbols)
@@ -279,13 +280,6 @@ def _symbols(given: Any) -> Expression:
         kind = type(given).__name__
         raise TypeError(f"lookup: takes ints, got {kind} of {array.dtype}")
     return constant(array)
-
-
-def _check_symbols(array: np.ndarray[Any, Any], size: int) -> None:
-    outside = (array < 0) | (array >= size)
-    if outside.any():
-        wrong = array[outside].flat[0]
-        raise IndexError(f"lookup: symbol {wrong} is outside [0, {size})")
 
 
 def is_own(f: Function | None) -> bool:

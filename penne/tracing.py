@@ -24,7 +24,7 @@ from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
 from .modules import Module, is_computed
-from .ops.selection import index_of, note_limits
+from .ops.selection import check_within, index_of, note_limits
 from .places import recording
 from .randomness import Random
 from .settings import Switch, current_dtype
@@ -68,7 +68,11 @@ class Plan(NamedTuple):
     def check(self, inputs: Sequence[Expression]) -> None:
         """IndexError for a symbol, or an array of them, that is out of range."""
         for k, low, high in self.limits:
-            _check_limits(inputs[k], low, high)
+            index = inputs[k]
+            if isinstance(index, Constant):
+                check_within("symbol or index", index.value, low, high)
+            elif isinstance(index, Symbol):
+                note_limits(index, low, high)
 
 
 class State:
@@ -456,16 +460,3 @@ def _captured(plan: Plan) -> tuple[Expression, ...]:
     for k, x in plan.fresh:
         leaves[k] = Random(x.draw, x.rest, x.shape, x.dtype, x.rng)
     return tuple(leaves)
-
-
-def _check_limits(index: Expression, low: int, high: int) -> None:
-    if isinstance(index, Constant):
-        array = index.value
-        if not array.ndim and low <= array.item() < high:
-            return
-        outside = (array < low) | (array >= high)
-        if outside.any():
-            wrong = np.asarray(array)[outside].flat[0]
-            raise IndexError(f"symbol or index {wrong} is outside [{low}, {high})")
-    elif isinstance(index, Symbol):
-        note_limits(index, low, high)

@@ -11,6 +11,7 @@ import numpy as np
 from ..compute import compute_values
 from ..graph import Expression
 from ..ops import mean, take_along_axis
+from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..recurrent.structure import joined
 from .grouping import stateful_batches
@@ -47,10 +48,7 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
     if not model.causal:
         model.step(inputs[0])  # which says what to write
     logp = joined(model.read(symbols).outputs)
-    outside = (targets < 0) | (targets >= logp.shape[-1])
-    if outside.any():
-        wrong = targets[outside].flat[0]
-        raise IndexError(f"chunk_loss: target {wrong} is outside [0, {logp.shape[-1]})")
+    check_within("chunk_loss: target", targets, 0, logp.shape[-1])
     return -mean(take_along_axis(logp, targets[..., None], -1))
 
 

@@ -97,11 +97,15 @@ def amin(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 def logsumexp(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) along ``axis``, without overflow (SciPy's)."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, top.dtype.type(0))
-    total = np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)
-    with np.errstate(divide="ignore"):  # of nothing but -inf the sum is 0, its log -inf
-        total = np.log(total) + top
-    return total if keepdims or axis == () else np.squeeze(total, axis)
+    finite = np.isfinite(top)
+    if finite.all():
+        total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    else:  # of nothing but -inf the sum is 0, its logarithm -inf
+        top = np.where(finite, top, top.dtype.type(0))
+        total = np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)
+        with np.errstate(divide="ignore"):
+            total = np.log(total) + top
+    return total if keepdims or axis == () else total.squeeze(axis)
 
 
 @op(

@@ -329,6 +329,16 @@ def note_limits(index: Expression, low: int, high: int) -> bool:
     return limits is not None
 
 
+def check_within(what: str, numbers: Array, low: int, high: int) -> None:
+    """Raise IndexError where one of ``numbers``, each a ``what``, is outside."""
+    if not numbers.ndim and low <= numbers.item() < high:
+        return  # as most often, and sooner
+    outside = (numbers < low) | (numbers >= high)
+    if outside.any():
+        wrong = np.asarray(numbers)[outside].flat[0]
+        raise IndexError(f"{what} {wrong} is outside [{low}, {high})")
+
+
 def _check_range(name: str, index: int, size: int, least: int | None = None) -> None:
     if not (-size if least is None else least) <= index < size:
         raise IndexError(f"{name}: index {index} is out of range, the axis has {size}")
