@@ -35,11 +35,8 @@ class Plain:
         order = topological(wanted, values) if order is None else order
         uses = None if keep else Counter([*wanted, *(a for x in order for a in x.args)])
         for x in order:
-            if x.op is None:
-                values[x] = x.value  # type: ignore[attr-defined]  # every leaf has one
-                continue
             try:
-                values[x] = x.op.forward(*[values[a] for a in x.args], **x.params)
+                values[x] = self.computed(x, [values[a] for a in x.args])
             except Exception as error:
                 note(error, x, values)
                 raise
@@ -48,6 +45,10 @@ class Plain:
                     uses[a] -= 1
                     if not uses[a] and a.op is not None:
                         del values[a]
+
+    def computed(self, x: Any, arrays: Sequence[Any]) -> Any:
+        """The value of an expression, of those of its arguments."""
+        return x.value if x.op is None else x.op.forward(*arrays, **x.params)
 
     def gradients(
         self, loss: Expression, sparse: bool, values: Values | None

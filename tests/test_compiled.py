@@ -158,7 +158,7 @@ def assert_compiled():
     programs = list(recipe._programs.values())
     assert any(p.loops for p in programs)
     for program in programs:
-        assert program.kernels or not program.described
+        assert program.kernels or not program.account.kernels
         for loop in program.loops:
             assert id(loop) in program.kernels, loop.order
 

@@ -5,6 +5,7 @@ trees: nothing is padded, nothing waits for a compiler.  Nothing outside this pa
 imports it but the doorway in ``compute``.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,13 +13,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..checkpointing import RECOMPUTE
+from ..composite import Composite
 from ..compute import PLAIN, Nodes, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
 from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
-from . import buffers, store, threads
+from . import alone, buffers, store, threads
 from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
@@ -62,6 +64,12 @@ class Fast(Plain):
             values.update((x, done.drawn[x]) for x in wanted if x in done.drawn)
         values.update(done.asked())
         values.update(done.later(values))
+
+    def computed(self, x: Any, arrays: Sequence[Any]) -> Any:
+        """As ``Plain.computed``."""
+        if type(x.op) is Composite:
+            return alone.computed(x, arrays)
+        return super().computed(x, arrays)
 
     def gradients(
         self, loss: Expression, sparse: bool, values: Values | None

@@ -120,10 +120,11 @@ def _kernels(program: Program) -> str:
         return "kernels: none, numba is not installed; pip install penne-nn[fast]"
     made = store.stats()
     known = f"{made['compiled']} compiled and {made['loaded']} loaded in this process"
-    wanted = _some(len(program.described), "kernel")
-    if program.kernels or not program.described:
+    account = program.account
+    wanted = _some(len(account.kernels), "kernel")
+    if program.kernels or not account.kernels:
         return f"kernels: {wanted}; {known}"
     return (
         f"kernels: {wanted}, not yet compiled (that will pay after about "
-        f"{program.price:.0f} s of work; so far {program.spent:.1f} s); {known}"
+        f"{account.price:.0f} s of work; so far {account.spent:.1f} s); {known}"
     )

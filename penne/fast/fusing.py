@@ -26,6 +26,8 @@ _VECVEC = OPS["vecvec"]
 _NOT_ROWS = {OPS["amax"], OPS["amin"], OPS["logsumexp"]}
 
 Domain = tuple[int, tuple[int, ...], int]  # a space, the rows of a row, the width
+Node = tuple[Any, list[Instruction], list[Instruction]]
+# an item, the instructions in it, and what they need
 
 
 class Place(NamedTuple):
@@ -230,12 +232,9 @@ class _Inside:
 # --- groups ---------------------------------------------------------------------------
 
 
-def stages(nodes: Iterable[Any], domain: Mapping[Any, Domain]) -> dict[Any, int]:
+def stages(nodes: Iterable[Node], domain: Mapping[Any, Domain]) -> dict[Any, int]:
     """By stage and domain the instructions are groups: within a stage none waits for
-    another domain, or for what is in none.
-
-    A node is an item, the instructions in it, and what they need.
-    """
+    another domain, or for what is in none."""
     stage: dict[Any, int] = {}
     for item, members, needs in nodes:
         mine, found = domain.get(item), 0
@@ -248,7 +247,7 @@ def stages(nodes: Iterable[Any], domain: Mapping[Any, Domain]) -> dict[Any, int]
 
 
 def later(
-    nodes: Sequence[Any], domain: Mapping[Any, Domain], stage: dict[Any, int]
+    nodes: Sequence[Node], domain: Mapping[Any, Domain], stage: dict[Any, int]
 ) -> None:
     """Move what can wait to the stage of those of its domain that use it first."""
     latest: dict[Any, int] = {}
@@ -262,12 +261,38 @@ def later(
                 latest[y] = min(latest.get(y, bound), bound)
 
 
+def arranged(
+    nodes: Sequence[Node],
+    least: int,
+    kept: Callable[[Instruction, set[Instruction]], bool],
+) -> list[Any]:
+    """The items of nodes in order, fused where there are at ``least`` so many.
+
+    ``kept``: whether the array of one of a set is needed outside of it."""
+    singles = [x for x, _, _ in nodes if isinstance(x, Instruction)]
+    domain = domains(singles)
+    stage = stages(nodes, domain)
+    later(nodes, domain, stage)
+    found: dict[Any, list[Any]] = {}
+    for item, _, _ in sorted(nodes, key=lambda node: stage[node[1][0]]):
+        mine = domain.get(item)
+        key = item if mine is None else (stage[item], mine)
+        found.setdefault(key, []).append(item)
+    made: list[Any] = []
+    for items in found.values():
+        if items[0] in domain and len(items) >= least:
+            made.append(group(items, domain[items[0]], kept))
+        else:
+            made += items
+    return made
+
+
 def group(
     instructions: list[Instruction],
     domain: Domain,
-    kept: Callable[[Instruction], bool],
+    kept: Callable[[Instruction, set[Instruction]], bool],
 ) -> Group:
-    """A group of instructions, in order; ``kept``: of which others need the array."""
+    """A group of instructions, in order."""
     numbers: dict[Instruction, int] = {}
     mine = set(instructions)
     inputs: dict[Instruction, Input] = {}
@@ -284,7 +309,7 @@ def group(
         assert made is not None
         args = tuple(numbers[y] for y in x.inputs)
         steps.append(Step(made[0], args, made[2], named(x.type.dtype)))
-    outputs = [x for x in instructions if kept(x)]
+    outputs = [x for x in instructions if kept(x, mine)]
     chain = Chain(
         tuple(inputs.values()), tuple(steps), tuple(numbers[x] for x in outputs)
     )

@@ -2,10 +2,9 @@
 
 ``items``: instructions, groups of elementwise ones, and recursions, in an order in
 which they can run.  This module imports ``adjoint``, ``rewriting``, ``order``,
-``fusing``, ``describing``, ``lowering`` and ``kernels``.
+``fusing``, ``describing``, ``lowering``, ``paying`` and ``kernels``.
 """
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -15,12 +14,13 @@ import numpy as np
 from ..graph import OPS
 from . import kernels, store
 from .adjoint import DETACH, Adjoint, reachable
-from .chains import ROW, SCALAR, Apply, Chain, Dot, Loop
+from .chains import ROW, SCALAR, Chain, Loop
 from .collect import Source
 from .describing import described
-from .fusing import Group, Place, domains, drawn_in, group, later, places, stages
+from .fusing import Group, Node, Place, arranged, drawn_in, places
 from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import Block, blocks
+from .paying import PLACE, Account
 from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
     drop_broadcasts,
@@ -35,9 +35,7 @@ from .rewriting import (
 )
 from .structure import Shape
 
-CALL, PLACE = 4e-6, 2e-9  # seconds, about: of a call of NumPy, of a place in it
-COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
-LOADING = 0.3  # of kernels that are on disk
+CALL = 4e-6  # seconds, about, of a step of a program by NumPy
 GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything runs
 MOVES = ("take", "scatter", "spread", "pick", "place", "whole", "rows", "reshape")
 SHAPES = ("reshape", "broadcast", "transpose", "slice_axes", "add_all", "detach")
@@ -72,7 +70,7 @@ class Recursion:
             for x in self.order
         )
         nodes = [(x, [x], _needs_in_level(x)) for x in self.order]
-        self.items = _arranged(nodes, program, 1)
+        self.items = program.arranged(nodes, 1)
         self.groups = [item for item in self.items if isinstance(item, Group)]
         fused = {x for g in self.groups for x in g.instructions}
         self.arrays = [x for x in self.order if x not in fused]
@@ -119,8 +117,7 @@ class Program:
         total_products(reachable([*self.outputs, *self.gradients]), self.kept)
         self._arrange()
         self._collect_indices()
-        at_once = os.environ.get("PENNE_FAST") == "compiled" or self._costs_nothing()
-        if at_once and store.available():
+        if self.account.at_once():
             self.compile()
 
     def _differentiate(self, leaves: dict[int, Instruction]) -> None:
@@ -169,7 +166,7 @@ class Program:
         self.recursion = {x: r for r in self.loops for x in r.order}
         loops = {r.order[0]: r for r in self.loops}
         nodes = [_node(b, loops) for b in parts]
-        items = _arranged(nodes, self, 2)
+        items = self.arranged(nodes, 2)
         items = [x for x in items if getattr(x, "op", None) not in GIVEN]
         fixed = self._fixed(items)
         self.items = sorted(items, key=lambda item: id(item) not in fixed)
@@ -180,11 +177,18 @@ class Program:
         self.seen = self._seen()
         self.kernels: dict[int, Callable[..., None]] = {}
         self.steps: list[Callable[..., None]] | None = None  # how items run
-        self.described: set[Chain | Loop] = {g.chain for g in self.apart()}
-        self.described |= {r.kernel.loop for r in self.loops if r.kernel is not None}
-        self.price = sum(COMPILING + STEP * _size(k) for k in self.described)
-        self.spent = self.tried = 0.0
+        described: list[Chain | Loop] = [g.chain for g in self.apart()]
+        described += [r.kernel.loop for r in self.loops if r.kernel is not None]
+        self.account = Account(described)
         self.starts = {id(g): _starts(g, self.places) for g in self.groups()}
+
+    def arranged(self, nodes: Sequence[Node], least: int) -> list[Any]:
+        """As ``fusing.arranged``: what is kept, or used by others, has an array."""
+
+        def kept(x: Instruction, mine: set[Instruction]) -> bool:
+            return x in self.kept or not mine.issuperset(self.users.get(x, ()))
+
+        return arranged(nodes, least, kept)
 
     def groups(self) -> Iterable[Group]:
         """All groups, those of recursions too."""
@@ -274,10 +278,6 @@ class Program:
                 if x in self.recursion:
                     self.cut.update(found)
 
-    def _costs_nothing(self) -> bool:
-        """Whether all kernels are there, as those of another length are."""
-        return bool(self.described) and all(map(kernels.is_loaded, self.described))
-
     def compile(self) -> None:
         """Compile all kernels, or load them."""
         found = {id(g): kernels.bulk(g.chain) for g in self.apart()}
@@ -287,17 +287,10 @@ class Program:
         self.kernels, self.steps = found, None
 
     def has_run(self, layout: Any) -> None:
-        """Count what an evaluation with NumPy has cost.  Once that is as much as
-        compiling will, kernels are compiled, or sooner, if they can be loaded."""
-        if self.kernels or not self.described or not store.available():
-            return
-        self.spent += self._cost(layout)
-        if self.spent >= self.price:
+        """Count what an evaluation with NumPy has cost: kernels are made once they
+        pay."""
+        if not self.kernels and self.account.due(self._cost(layout)):
             self.compile()
-        elif self.spent >= self.tried + LOADING:
-            self.tried = self.spent
-            if all(map(kernels.is_stored, self.described)):
-                self.compile()
 
     def _cost(self, layout: Any) -> float:
         """About how many seconds the groups take with NumPy, by counts alone."""
@@ -341,19 +334,11 @@ def _instructions(item: Any) -> list[Instruction]:
     return item.order if isinstance(item, Recursion) else item.instructions  # type: ignore[no-any-return]
 
 
-def _node(block: Block, loops: dict[Instruction, Recursion]) -> "Node":
+def _node(block: Block, loops: dict[Instruction, Recursion]) -> Node:
     first = block.instructions[0]
     item = loops[first] if block.loop else first
     needs = [y for x in block.instructions for y in x.inputs]
     return item, block.instructions, needs
-
-
-def _size(kernel: Chain | Loop) -> int:
-    """How many steps a kernel has, a product being as much as four."""
-    if isinstance(kernel, Chain):
-        return len(kernel.steps)
-    applied = [len(k.chain.steps) for k in kernel.items if isinstance(k, Apply)]
-    return sum(applied) + 4 * any(isinstance(k, Dot) for k in kernel.items)
 
 
 def _starts(g: Group, known: dict[Instruction, Place]) -> Any:
@@ -361,35 +346,3 @@ def _starts(g: Group, known: dict[Instruction, Place]) -> Any:
     arrays = zip((*g.inputs, *g.outputs), g.chain.arrays())
     wide = [x for x, (kind, _) in arrays if kind not in (ROW, SCALAR)]
     return np.array([known[x].start if x in known else 0 for x in wide], np.int64)
-
-
-Node = tuple[Any, list[Instruction], list[Instruction]]
-
-
-def _arranged(nodes: Sequence[Node], program: "Program", least: int) -> list[Any]:
-    """Nodes (an item, its instructions, what it needs) in order, and fused where
-    there are at ``least`` so many."""
-    singles = [x for x, members, _ in nodes if isinstance(x, Instruction)]
-    domain = domains(singles)
-    stage = stages(nodes, domain)
-    later(nodes, domain, stage)
-    found: dict[Any, list[Any]] = {}
-    for item, _, _ in sorted(nodes, key=lambda node: stage[node[1][0]]):
-        mine = domain.get(item)
-        key = item if mine is None else (stage[item], mine)
-        found.setdefault(key, []).append(item)
-    return [
-        _fused(items, domain, program)
-        if len(items) >= least and items[0] in domain
-        else items[0]
-        for items in found.values()
-    ]
-
-
-def _fused(items: list[Any], domain: Any, program: "Program") -> Group:
-    mine = set(items)
-
-    def kept(x: Instruction) -> bool:
-        return x in program.kept or not mine.issuperset(program.users.get(x, ()))
-
-    return group(items, domain[items[0]], kept)

@@ -1,0 +1,150 @@
+"""Nodes computed by themselves, as those of sampling: by kernels, the same numbers."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+from penne import *
+from penne import cell, fast
+from penne.fast import alone, kernels
+from penne.recurrent.variants import StandardLSTM
+
+V, H = 5, 4
+
+
+@pytest.fixture(autouse=True)
+def _compiled(tmp_path_factory, monkeypatch):
+    """Kernels are compiled when they are first needed."""
+    place = tmp_path_factory.getbasetemp() / "kernels"
+    monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
+    monkeypatch.setenv("PENNE_FAST", "compiled")
+    alone._alone.clear()
+    with fast.enable():
+        yield
+    alone._alone.clear()
+
+
+class Own(Transducer):
+    """A cell with layer norm, a reduction to a number, and a view of its state."""
+
+    def __init__(self, insize, size, rng=0):
+        rng = np.random.default_rng(rng)
+        self.write = Layer([insize, size, "diag"], size, rng=rng)
+        self.h0 = zeros(size)
+
+    def start(self):
+        self.h = self.h0
+
+    @cell
+    def step(self, inp):
+        """One step."""
+        h = layer_norm(self.write(inp, self.h, self.h)) * mean(self.h + 1)
+        self.h = concatenate([h[2:], h[:2]])
+        return self.h
+
+
+def model(kind, dtype="float32"):
+    """A language model of a cell."""
+    with default_dtype(dtype):
+        return Stack(kind(-V, H, rng=0), Map(Layer(H, V, f=logsoftmax, rng=0)))
+
+
+def stepped(r, symbols):
+    """The outputs of a transducer, computed one by one."""
+    r.start()
+    values, found = {}, []
+    for symbol in symbols:
+        y = r.step(symbol)
+        compute_values(y, values)
+        found.append(values[y])
+    return found
+
+
+def by_kernels():
+    """How many kinds of nodes have been computed by a kernel."""
+    return sum(x.written is not None for x in alone._alone.values())
+
+
+def assert_same(got, expected, dtype="float32"):
+    """Two lists of arrays, but for rounding."""
+    near = 1e-12 if dtype == "float64" else 1e-5
+    for a, b in zip(got, expected, strict=True):
+        assert type(a) is type(b)
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, near, near)
+
+
+ONE = [0, 4, 2, 2]
+BATCH = [np.array([k, 1, 3]) for k in ONE]
+
+
+@pytest.mark.parametrize("symbols", [ONE, BATCH], ids=["one", "batch"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [Simple, LSTM, GRU, StandardLSTM, Own])
+def test_steps(kind, dtype, symbols):
+    """Symbol by symbol, every cell gives what the plain executor finds."""
+    r = model(kind, dtype)
+    with fast.disable():
+        expected = stepped(r, symbols)
+    assert by_kernels() == 0
+    assert_same(stepped(r, symbols), expected, dtype)
+    assert by_kernels() >= 2  # a step, and the layer
+
+
+def test_another_batch_makes_no_kernel():
+    """Kernels serve batches of all sizes."""
+    r = model(GRU)
+    stepped(r, BATCH)
+    before = fast.stats()["kernels compiled"], fast.stats()["kernels loaded"]
+    for size in range(2, 9):
+        stepped(r, [np.arange(size) % V] * 3)
+    assert (fast.stats()["kernels compiled"], fast.stats()["kernels loaded"]) == before
+
+
+def test_what_no_kernel_takes():
+    """Arrays that are not side by side in memory, and values of another shape."""
+    r = model(StandardLSTM)
+    expected = stepped(r, ONE)
+    for p in r.parameters().values():
+        wide = np.repeat(p.value, 2, axis=-1)
+        wide[..., ::2] = p.value
+        p.value = wide[..., ::2]
+    assert_same(stepped(r, ONE), expected)
+    x, layer = constant(np.ones(H, np.float32)), Layer(H, V, f=logsoftmax)
+    y = layer(x)
+    for values in ({}, {x: np.ones((2, H), np.float32)}):
+        plainly = values.copy()
+        with fast.disable():
+            compute_values(y, plainly)
+        compute_values(y, values)
+        assert_same([values[y]], [plainly[y]])
+
+
+def test_a_kernel_waits_until_it_pays(monkeypatch):
+    """By itself a node is computed by NumPy until that has cost as much; a kernel that
+    is there is taken at once."""
+    monkeypatch.delenv("PENNE_FAST")
+    kernels._kernels.clear()
+    r = model(Own)
+    expected = stepped(r, ONE)
+    assert by_kernels() == 0
+    for node in alone._alone.values():
+        node.account.spent = node.account.price
+    assert_same(stepped(r, ONE), expected)
+    assert by_kernels() == len(alone._alone) > 0
+    alone._alone.clear()
+    assert_same(stepped(r, ONE), expected)
+    assert by_kernels() == len(alone._alone) > 0
+
+
+def test_errors_are_those_of_the_plain_executor():
+    """A symbol that turns out to be out of range is named."""
+    r = model(LSTM)
+    r.start()
+    symbol = argmax(r.step(1)) + V
+    with pytest.raises(IndexError) as error:
+        stepped(r, [1, symbol])
+    with fast.disable(), pytest.raises(IndexError) as expected:
+        stepped(r, [1, symbol])
+    assert str(error.value) == str(expected.value)
+    assert error.value.__notes__ == expected.value.__notes__
