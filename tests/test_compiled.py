@@ -8,6 +8,8 @@ from penne import *
 from penne import caches, cell, fast
 from penne.compute import compute_loss_and_gradients
 from penne.fast import recipe
+from penne.fast.programs import Program
+from penne.graph import OPS
 from penne.recurrent.variants import StandardLSTM
 
 V, N, H = 5, 3, 4
@@ -232,3 +234,32 @@ def test_another_batch_has_kernels_at_once(monkeypatch):
     programs = [p for p in recipe._programs.values() if p.loops]
     assert len(programs) == 2
     assert all(p.kernels for p in programs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 5)], ids=str)
+def test_whole_arrays(shape, dtype):
+    """What is done to arrays as they are is fused as well; what is broadcast, as it
+    was before."""
+    rng = np.random.default_rng(0)
+    with default_dtype(dtype):
+        p = parameter(rng.normal(size=shape).astype(dtype))
+        b = parameter(rng.normal(size=shape[-1:]).astype(dtype))
+        y = constant(rng.random(shape).astype(dtype))
+        z = tanh(p * b) + b
+        loss = mean(binary_crossentropy_with_logits(z, y)) + mean(exp(-z))
+        assert_same(loss - asum(mean(p, axis=-1) ** 2), dtype)
+    programs = [p for p in recipe._programs.values() if isinstance(p, Program)]
+    fused = [g for p in programs for g in p.groups() if g.domain[0] is None]
+    assert max(len(g.instructions) for g in fused) >= 5
+    assert all(p.kernels for p in programs)
+
+
+def test_what_is_broadcast_after():
+    """An op on what there is one of is not done to each of its copies."""
+    p, y = parameter(2.0), constant(np.ones((4, 3)))
+    for _ in range(3):
+        assert_same(asum(exp(broadcast_to(-p, (4, 3))) * y), "float32")
+    (program,) = recipe._programs.values()
+    wide = [x for x in program.order if x.type.shape == (4, 3)]
+    assert all(x.op not in (OPS["exp"], OPS["broadcast"]) for x in wide)

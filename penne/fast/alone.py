@@ -17,7 +17,7 @@ from ..graph import Expression
 from ..settings import Cache
 from . import kernels
 from .chains import AXES
-from .fusing import Group, arranged, is_elementwise
+from .fusing import Group, arranged
 from .paying import PLACE, Account
 from .program import Instruction
 from .recursions import flat
@@ -103,19 +103,11 @@ class Alone:
 
 
 def _instructions(op: Composite, type: Slots) -> list[Instruction]:
-    """The slots of a node as instructions; what may be rows of a group is in space 0:
-    results, and inputs of as many axes."""
-    rank = max([len(t.shape) for t in type.parts[op.count :]], default=0)
-    slots = [
-        Instruction("leaf", (), t, 0 if len(t.shape) == rank > 0 else None)
-        for t in type.parts[: op.count]
-    ]
+    """The slots of a node as instructions."""
+    slots = [Instruction("leaf", (), kind) for kind in type.parts[: op.count]]
     for (inner, places, params), kind in zip(op.steps, type.parts[op.count :]):
         inputs = [slots[k] for k in places]
-        x = Instruction(inner, inputs, kind, 0, params)
-        if is_elementwise(x) and all(y.space is None for y in inputs):
-            x.space = None
-        slots.append(x)
+        slots.append(Instruction(inner, inputs, kind, None, params))
     return slots
 
 

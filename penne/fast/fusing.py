@@ -1,7 +1,8 @@
 """Elementwise instructions of one space, fused: what one kernel can compute.
 
 A group is a run of instructions over one domain, rows x width, none of which waits for
-anything else that waits for the group.  Slices of an array and blocks of one that is
+anything else that waits for the group; the rows of an array that is in no space are all
+its own.  Slices of an array and blocks of one that is
 joined are columns of that array.  This module imports ``program``, ``order`` and
 ``kernels``.
 """
@@ -25,7 +26,8 @@ PRODUCTS = OPS["vecmat"], OPS["matmat"]
 _VECVEC = OPS["vecvec"]
 _NOT_ROWS = {OPS["amax"], OPS["amin"], OPS["logsumexp"]}
 
-Domain = tuple[int, tuple[int, ...], int]  # a space, the rows of a row, the width
+Domain = tuple[int | None, tuple[int, ...], int]
+# a space, the rows of a row of it, the width; in no space, all rows
 Node = tuple[Any, list[Instruction], list[Instruction]]
 # an item, the instructions in it, and what they need
 
@@ -100,7 +102,7 @@ def _is_part(x: Instruction, y: Instruction) -> bool:
 
 def is_elementwise(x: Instruction) -> bool:
     """Whether kernels know the op."""
-    if isinstance(x.op, str) or x.space is None:
+    if isinstance(x.op, str):
         return False
     name = x.op.name
     if x.op is RESHAPE or x.op in _REDUCING:
@@ -146,19 +148,26 @@ def _reduces(x: Instruction) -> bool:
 
 def kind_of(x: Instruction, y: Instruction, domain: Domain) -> int | None:
     """The class of the argument x of y; None where kernels have none for it."""
-    _, rows, width = domain
+    space, rows, width = domain
     shape = x.type.shape
-    if x.space is None:
-        if prod(shape) == 1:
-            return SCALAR
-        whole = prod(shape) == width == shape[-1]
-        return FEATURE if whole and y.type.shape == (*rows, width) else None
+    if x.space is None and space is not None:
+        return _shared(shape, y, domain)
     if shape == (*rows, width):
         return FULL
     if shape == (*rows, 1):
         return ROW
-    number = shape == rows and (not rows or y.type.shape == rows or y.op is RESHAPE)
-    return ROW if number else None
+    if shape == rows and (not rows or y.type.shape == rows or y.op is RESHAPE):
+        return ROW
+    return _shared(shape, y, domain) if space is None else None
+
+
+def _shared(shape: tuple[int, ...], y: Instruction, domain: Domain) -> int | None:
+    """The class of an argument that is the same for all rows."""
+    _, rows, width = domain
+    if prod(shape) == 1:
+        return SCALAR
+    whole = prod(shape) == width == shape[-1]
+    return FEATURE if whole and y.type.shape == (*rows, width) else None
 
 
 def step_of(x: Instruction, domain: Domain) -> tuple[str, list[int], int] | None:

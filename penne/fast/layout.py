@@ -57,8 +57,8 @@ class Layout:
         self.fixed: dict[int, Any] | None = None  # arrays that are always the same
         del self.structure, self.natural
 
-    def _lengths(self) -> dict[int, int]:
-        s, found = self.structure, {}
+    def _lengths(self) -> dict[int | None, int]:
+        s, found = self.structure, dict[int | None, int]({None: 1})
         for k, shape in enumerate(s.shapes):
             found[self.spaces[k]] = s.counts[k]
             if shape.wide:
@@ -228,7 +228,7 @@ def _links(order: Sequence[Instruction]) -> Iterable[Link]:
             yield Link(x.space, x.inputs[0].space, x.index, False)
 
 
-def _depths(lengths: dict[int, int], edges: Sequence[Any]) -> tuple[Any, Any]:
+def _depths(lengths: dict[Any, int], edges: Sequence[Any]) -> tuple[Any, Any]:
     """For each space the level of each row, and the row at which its chain starts."""
     spaces = sorted({space for edge in edges for space in edge[:2]})
     first = dict(zip(spaces, np.cumsum([0] + [lengths[s] for s in spaces]).tolist()))

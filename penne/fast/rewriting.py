@@ -214,9 +214,14 @@ def total_products(order: Iterable[Instruction], kept: Container[Instruction]) -
                 t.op, t.inputs = "dots", list(x.inputs)
 
 
-def drop_broadcasts(order: Iterable[Instruction]) -> None:
+def drop_broadcasts(order: Sequence[Instruction]) -> None:
     """Give to elementwise instructions what has been broadcast as it was before, where
-    another argument has the whole shape already."""
+    another argument has the whole shape already; and what there is one of is broadcast
+    after all that is done to it."""
+    for y in reversed(order):
+        if not isinstance(y.op, str) and y.op.signature == "()->()":
+            if y.inputs[0].op is BROADCAST:
+                _put_off(y)
     for y in order:
         if isinstance(y.op, str) or y.op not in ELEMENTWISE:
             continue
@@ -225,6 +230,15 @@ def drop_broadcasts(order: Iterable[Instruction]) -> None:
                 others = [z for j, z in enumerate(y.inputs) if j != k]
                 if any(z.type.shape == y.type.shape for z in others):
                     y.inputs[k] = x.inputs[0]
+
+
+def _put_off(y: Instruction) -> None:
+    """Have y broadcast what it computes, not compute of what is broadcast."""
+    (whole,) = y.inputs
+    (x,) = whole.inputs
+    kind = ArrayType(x.type.shape, y.type.dtype, y.type.strength)
+    y.inputs = [Instruction(y.op, [x], kind, x.space, y.params)]
+    y.op, y.params = whole.op, whole.params
 
 
 def _same_axes(x: Instruction) -> bool:

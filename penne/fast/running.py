@@ -136,7 +136,9 @@ class Run:
         """An empty array for x, or columns of one; if it is not there yet."""
         if self.values[x.number] is not None:
             return
-        shape = (self.lengths[x.space], *x.type.shape)
+        shape: tuple[int, ...] = x.type.shape
+        if x.space is not None:
+            shape = self.lengths[x.space], *shape
         place = self.program.places.get(x)
         if place is None:
             made = self.values[x.number] = empty(shape, x.type.dtype)
