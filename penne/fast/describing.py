@@ -24,7 +24,7 @@ from .chains import (
     Scatter,
     Step,
 )
-from .fusing import JOIN, PRODUCTS, Group, Place, named
+from .fusing import JOIN, PRODUCTS, Group, Place, is_joined, named
 from .program import Instruction
 
 
@@ -73,7 +73,7 @@ class Kernel:
     def _item(self, item: Any) -> list[Item]:
         if isinstance(item, Group):
             return [self._group(item)]
-        if item in self.places or self._is_joined(item):
+        if item in self.places or is_joined(item, self.places):
             return []
         if item.op in ("take", "spread", "scatter"):
             return self._moves(item)
@@ -82,9 +82,6 @@ class Kernel:
         if item.op is JOIN and item.params["axis"] == -1:
             return self._copies(item)
         raise Impossible(item)
-
-    def _is_joined(self, x: Instruction) -> bool:
-        return any(y in self.places and self.places[y].base is x for y in x.inputs)
 
     def _number(self, x: Instruction, kind: int) -> int:
         """The number of an array, which is that of x or has it as columns."""

@@ -77,6 +77,11 @@ def places(order: Iterable[Instruction]) -> dict[Instruction, Place]:
     return found
 
 
+def is_joined(x: Any, found: Mapping[Instruction, Place]) -> bool:
+    """Whether x joins what is computed in its array already."""
+    return any(y in found and found[y].base is x for y in getattr(x, "inputs", ()))
+
+
 def _is_block(y: Instruction) -> bool:
     shape, steps = y.inputs[0].type.shape, y.params["steps"]
     rest = zip(steps[-2::-1], shape[-2::-1])

@@ -17,7 +17,7 @@ from .adjoint import DETACH, Adjoint, reachable
 from .chains import ROW, SCALAR, Chain, Loop
 from .collect import Source
 from .describing import described
-from .fusing import Group, Node, Place, arranged, drawn_in, places
+from .fusing import Group, Node, Place, arranged, drawn_in, is_joined, places
 from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import Block, blocks
 from .paying import PLACE, Account
@@ -249,14 +249,9 @@ class Program:
         for item in self.items:
             if isinstance(item, Group) or getattr(item, "kernel", None) is not None:
                 continue
-            if not self.is_joined(item):
+            if not is_joined(item, self.places):
                 found |= {y for x in _instructions(item) for y in x.inputs}
         return found
-
-    def is_joined(self, item: Any) -> bool:
-        """Whether an item joins what kernels compute in its array already."""
-        parts = getattr(item, "inputs", ())
-        return any(x in self.places and self.places[x].base is item for x in parts)
 
     def rooms(self, xs: Iterable[Instruction]) -> list[Instruction]:
         """The arrays that kernels need to write all ``xs``: columns of an array that

@@ -15,7 +15,7 @@ from ..rows import Grouping
 from . import threads
 from .chains import AXES, FULL, PACKED, SCALAR
 from .describing import Kernel
-from .fusing import SLICE, Group
+from .fusing import SLICE, Group, is_joined
 from .layout import Layout
 from .lowering import added
 from .packing import address, packed
@@ -171,7 +171,7 @@ def _is_view(x: Instruction, program: Program) -> bool:
     places = program.places
     if x in places and x.op is SLICE:
         return True
-    return any(y in places and places[y].base is x for y in x.inputs)
+    return is_joined(x, places)
 
 
 def _takes(

@@ -18,7 +18,7 @@ from ..rows import Grouping, Rows, compact, sum_rows
 from . import threads
 from .buffers import empty
 from .chains import FULL, ROW
-from .fusing import Group
+from .fusing import Group, is_joined
 from .layout import Layout
 from .lowering import JOIN, added
 from .program import Instruction
@@ -160,7 +160,7 @@ def _step(item: Any, program: Program) -> Ready:
     """What computes an item of a program, with all that is known before it runs."""
     if isinstance(item, Recursion):
         return prepared(item, program)
-    if program.kernels and program.is_joined(item):
+    if program.kernels and is_joined(item, program.places):
         return _nothing
     if isinstance(item, Group):
         kernel = program.kernels.get(id(item))
