@@ -224,6 +224,34 @@ def test_states_of_ones_own(learnt, dtype):
     assert (r.h0 in found) == learnt
 
 
+class Bare(Transducer):
+    """An LSTM, undecorated; it starts from a state of float64."""
+
+    def __init__(self, dtype):
+        with default_dtype(dtype):
+            self.gates = [Layer([-V, H], H, f=sigmoid, rng=k) for k in range(3)]
+            self.write = Layer([-V, H], H, rng=3)
+
+    def start(self):
+        self.h = self.c = constant(np.zeros(H))
+
+    def step(self, x):
+        i, f, o = (gate(x, self.h) for gate in self.gates)
+        self.c = f * self.c + i * self.write(x, self.h)
+        self.h = o * tanh(self.c)
+        return self.h
+
+
+def test_first_layers_of_an_undecorated_step():
+    """They are of one kind with the others, though their state has yet to be cast."""
+    words = [[1, 2, 0], [3, 1, 2], [4, 4, 2, 1, 0]]
+    cast, same = (
+        counted(sum(asum(h) for word in words for h in r.transduce(word)))
+        for r in (Bare("float32"), Bare("float64"))
+    )
+    assert cast == same + 1  # the cast itself
+
+
 def test_a_step_that_sees_the_axis_of_examples_is_apart():
     """What sums over examples is not the same without them."""
 

@@ -3,7 +3,10 @@
 A recurrent network starts from a state without the axis of examples, such as zeros of
 (size,), and goes on with one of (examples, size).  So its first step is another kind,
 and its products are those of a vector; by the law of leading axes it would compute the
-same from a state for each example.  This module imports ``collect`` and ``composite``.
+same from a state for each example.  So it is with each layer of an undecorated step,
+whose first state may be of another dtype as well.
+
+This module imports ``collect`` and ``composite``.
 """
 
 from collections import defaultdict
@@ -31,15 +34,16 @@ def joined(graph: Collected) -> list[Kind] | None:
             return None  # it sees all slots of a node, not those of another
     whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
     for kinds in alike.values():
-        steps = {x for kind in kinds for x in kind.nodes} if kinds[1:] else set()
-        longer = [kind for kind in kinds if _goes_on(kind, steps)]
-        for kind in kinds:
+        longer: list[Kind] = []
+        for kind in sorted(kinds, key=_computed, reverse=True):
             for most in longer:
-                slots = None if kind is most else _aligned(kind, most, graph)
+                slots = _aligned(kind, most, graph)
                 if slots is not None:
                     whole[id(kind)] = most
                     graph.slots.update(dict.fromkeys(kind.nodes, slots))
                     break
+            else:
+                longer.append(kind)
     if not whole:
         return None
     parts: dict[int, list[Kind]] = defaultdict(list)
@@ -52,17 +56,17 @@ def joined(graph: Collected) -> list[Kind] | None:
     ]
 
 
-def _goes_on(kind: Kind, steps: set[Expression]) -> bool:
-    """Whether nodes are given what other steps gave, as whole steps are."""
-    args = kind.nodes[-1].args
-    return any(x.op is PROJECT and x.args[0] in steps for x in args)
+def _computed(kind: Kind) -> int:
+    """How many arguments of a node are computed: of steps that go on, those that a
+    first step has of leaves."""
+    return sum(x.op is not None for x in kind.nodes[-1].args)
 
 
 def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
     """Which slots are the same, if each node of ``first`` computes what one of ``rest``
     would, of leaves that have fewer leading axes."""
     columns = list(zip(first.arguments, rest.arguments))
-    if not all(_continues(*c) for c in columns):
+    if _computed(first) == _computed(rest) or not all(_continues(*c) for c in columns):
         return None
     key = first.op, first.type, rest.op, rest.type
     if key not in _known:
@@ -87,9 +91,13 @@ def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
     leaves = {x for x in rest if x.op is None}
     if a is b:
         return set(first) == leaves or Parameter not in set(map(type, leaves))
-    alone = not leaves and len(set(first)) == 1 and first[0].op is None
-    cast = a.floating and b.floating and not isinstance(first[0], Parameter)
-    return alone and (cast or a.dtype == b.dtype) and _ends(a.shape, b.shape)
+    given = set(first)
+    if leaves or any(x.op is not None for x in given):
+        return False
+    if len(given) > 1 and a.shape != b.shape:
+        return False  # which examples are whose is not known of rows
+    cast = a.floating and b.floating and Parameter not in set(map(type, given))
+    return (cast or a.dtype == b.dtype) and _ends(a.shape, b.shape)
 
 
 def _ends(a: Shape, b: Shape) -> bool:
