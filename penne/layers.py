@@ -20,7 +20,7 @@ from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import check_within, gather, index_of, note_limits, row
+from .ops.selection import check_within, gather, index_of, is_int, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
 from .tracing import being_traced
@@ -89,7 +89,7 @@ class Pure(Module):
 def given(x: Any) -> Any:
     """An input as an expression, if it is an array or an int.  The last array is known
     again: several layers in a row read one."""
-    if type(x) is int:
+    if is_int(x):
         return index_of(x)
     if not isinstance(x, np.ndarray):
         return x
@@ -175,7 +175,7 @@ class Layer(Pure):
                 f"Layer: takes {len(self.insize)} arguments for insize "
                 f"{self.insize}, got {len(inputs)}"
             )
-        if len(inputs) == 1 and type(inputs[0]) is int:
+        if len(inputs) == 1 and is_int(inputs[0]):
             return self.composed(inputs)
         return self.applied(list(map(given, inputs)))
 
@@ -257,7 +257,7 @@ def lookup(W: Expression, symbols: Any) -> Expression:
     Raises IndexError, naming the symbol, for one outside; TypeError for what is no
     integer.
     """
-    if type(symbols) is int and 0 <= symbols < W.type.shape[0]:
+    if is_int(symbols) and 0 <= symbols < W.type.shape[0]:
         return row(W, symbols)
     if not isinstance(symbols, Expression):
         symbols = _symbols(symbols)

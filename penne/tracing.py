@@ -24,7 +24,7 @@ from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
 from .modules import Module, is_computed
-from .ops.selection import check_within, index_of, note_limits
+from .ops.selection import check_within, index_of, is_int, note_limits
 from .places import recording
 from .randomness import Random
 from .settings import Switch, current_dtype
@@ -428,8 +428,8 @@ def _opened(value: Any, found: list[Expression]) -> Any:
             else:
                 form.append(_opened(v, found))
         return tuple(form)
-    elif type(value) is int or isinstance(value, np.integer):
-        found.append(index_of(int(value)))
+    elif is_int(value):
+        found.append(index_of(value))
     elif isinstance(value, float):
         found.append(literal(value, current_dtype()))
     elif isinstance(value, np.ndarray):

@@ -440,3 +440,15 @@ def test_symbols_are_checked_each_time():
     for wrong in (3, -1):
         with pytest.raises(IndexError, match="outside"):
             layer(wrong, np.ones(2))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8])
+def test_ints_of_numpy_are_ints(kind):
+    """What an array of symbols holds makes the graph that Python's ints make."""
+    layer, x = Layer([-3, 2], 2, rng=0), constant(np.ones(2))
+    made = [layer(k, x)[k - 1] for k in (2, kind(2))]
+    first, second = ([y.op, y.params, y.args[1], y.args[0].args[0].args] for y in made)
+    assert first == second
+    net = Simple(-3, 2, rng=0)
+    loops = [net.transduce([k, k, k])[-1].args for k in (1, kind(1))]
+    assert [node.op for (node,) in loops] == [loops[0][0].op] * 2

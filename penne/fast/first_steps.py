@@ -20,6 +20,7 @@ from ..signature import Shape
 from .collect import Collected, Kind, plain_type
 
 ASTYPE, MATMAT, VECMAT = OPS["astype"], OPS["matmat"], OPS["vecmat"]
+LEAST_STEPS = 3  # to one first step
 Slot = dict[int, int]  # by slot of a first step, the same of the others
 _known = Cache("first steps that are like others", 1 << 8)
 
@@ -28,19 +29,27 @@ def joined(graph: Collected) -> list[Kind] | None:
     """The kinds with those of first steps joined to others; None if there is none."""
     alike: dict[Hashable, list[Kind]] = defaultdict(list)
     for kind in graph.kinds:
-        if isinstance(kind.op, Composite):
-            alike[kind.op.name, kind.op.count].append(kind)
+        op = kind.op
+        if isinstance(op, Composite):
+            alike[op.name, op.count].append(kind)
+        elif op.signature == "(),()->()":
+            alike[op, kind.type].append(kind)
         if any(isinstance(column[0].type, Slots) for column in kind.arguments):
             return None  # it sees all slots of a node, not those of another
     whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
+    firsts: dict[int, list[Any]] = {}  # by the number of a whole, the types it is given
     for kinds in alike.values():
         longer: list[Kind] = []
         for kind in sorted(kinds, key=_computed, reverse=True):
+            types = [plain_type(x.type) for x in kind.nodes[-1].args]
             for most in longer:
+                if firsts.get(id(most), types) != types:
+                    continue  # leaves of another type are there already
                 slots = _aligned(kind, most, graph)
                 if slots is not None:
-                    whole[id(kind)] = most
-                    graph.slots.update(dict.fromkeys(kind.nodes, slots))
+                    whole[id(kind)], firsts[id(most)] = most, types
+                    if slots:
+                        graph.slots.update(dict.fromkeys(kind.nodes, slots))
                     break
             else:
                 longer.append(kind)
@@ -59,7 +68,14 @@ def joined(graph: Collected) -> list[Kind] | None:
 def _computed(kind: Kind) -> int:
     """How many arguments of a node are computed: of steps that go on, those that a
     first step has of leaves."""
-    return sum(x.op is not None for x in kind.nodes[-1].args)
+    return sum(_leaf(x) is None for x in kind.nodes[-1].args)
+
+
+def _leaf(x: Expression) -> Expression | None:
+    """The leaf that x is, or is cast from."""
+    if x.op is ASTYPE:
+        (x,) = x.args
+    return x if x.op is None else None
 
 
 def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
@@ -68,6 +84,8 @@ def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
     columns = list(zip(first.arguments, rest.arguments))
     if _computed(first) == _computed(rest) or not all(_continues(*c) for c in columns):
         return None
+    if not isinstance(first.op, Composite):
+        return {} if LEAST_STEPS * len(first.nodes) <= len(rest.nodes) else None
     key = first.op, first.type, rest.op, rest.type
     if key not in _known:
         _known[key] = _same_slots(first, rest)
@@ -91,13 +109,17 @@ def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
     leaves = {x for x in rest if x.op is None}
     if a is b:
         return set(first) == leaves or Parameter not in set(map(type, leaves))
-    given = set(first)
-    if leaves or any(x.op is not None for x in given):
+    given = set(map(_leaf, first))
+    if leaves or None in given:
         return False
     if len(given) > 1 and a.shape != b.shape:
         return False  # which examples are whose is not known of rows
-    cast = a.floating and b.floating and Parameter not in set(map(type, given))
-    return (cast or a.dtype == b.dtype) and _ends(a.shape, b.shape)
+    casts = a.dtype != b.dtype or any(x.op is not None for x in first)
+    if casts and (
+        not a.floating or not b.floating or Parameter in set(map(type, given))
+    ):
+        return False
+    return _ends(a.shape, b.shape)
 
 
 def _ends(a: Shape, b: Shape) -> bool:

@@ -9,10 +9,11 @@ This module imports ``collect``, ``structure`` and ``components``.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..graph import Op, Parameter
-from .collect import Collected, Kind
+from ..graph import Expression, Op, Parameter
+from .collect import Collected, Kind, plain_type
 from .components import components
 from .structure import LEAF, Structure, sources
 
@@ -73,7 +74,16 @@ def _parts(kind: Kind, each: int, rest: int) -> Iterator[Kind]:
 
 
 def _kind(kind: Kind, rows: slice) -> Kind:
-    return Kind(kind.nodes[rows], [column[rows] for column in kind.arguments])
+    part = Kind(kind.nodes[rows], [column[rows] for column in kind.arguments])
+    if kind.types is not None:
+        part.types = list(map(_type, kind.types, part.arguments))
+    return part
+
+
+def _type(type: Any, column: Sequence[Expression]) -> Any:
+    """That of a column, unless all of it is what another type was taken for."""
+    types = {plain_type(x.type) for x in column}
+    return type if type in types else types.pop()
 
 
 def _is_one_role(kind: Kind, ops: set[Op]) -> bool:

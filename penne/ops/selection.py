@@ -208,6 +208,11 @@ _rows = Cache("rows of types", 1 << 10)
 _indices = Cache("indices", 1 << 12)
 
 
+def is_int(x: Any) -> bool:
+    """Whether x is an int, of Python or of NumPy."""
+    return type(x) is int or isinstance(x, np.integer)
+
+
 def index_of(k: int) -> Expression:
     """k as a leaf: an index, or a symbol."""
     found: Expression | None = _indices.get(k)
@@ -233,7 +238,7 @@ def getitem(x: Any, index: Any) -> Expression:
     mask that is an expression (its count is not known: evaluate it first).
     """
     x = constant(x)
-    if type(index) is int and x.type.shape:
+    if is_int(index) and x.type.shape:
         _check_range("getitem", index, x.type.shape[0])
         return row(x, index)
     items = _expanded_index(index if isinstance(index, tuple) else (index,), x.shape)

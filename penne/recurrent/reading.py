@@ -6,7 +6,7 @@ layer it comes to the same as step by step: nothing but its own state, and what 
 given, goes into a known step.  What is being traced, and what ``debug()`` records the
 lines of, is built step by step.
 
-This module imports ``loops``, ``tracing``, ``graph`` and ``places``.
+This module imports ``loops``, ``tracing``, ``graph``, ``ops`` and ``places``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ from ..composite import NOTHING, Slots, picked
 from ..dtypes import INDEX
 from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
+from ..ops.selection import is_int
 from ..places import is_recording
 from ..settings import Cache
 from ..tracing import Cell, Plan, being_traced
@@ -122,15 +123,16 @@ def _series(inps: Any) -> Series:
     if isinstance(inps, np.ndarray) and inps.ndim and inps.dtype.kind in "biuf":
         return Array(inps)
     items = list(inps)
-    if items and all(type(x) is int for x in items):
+    if items and all(map(is_int, items)):
         return Array(np.array(items, INDEX))
     return Listed([constant(x) if _is_batch(x) else x for x in items])
 
 
 def _is_batch(x: Any) -> bool:
     """Whether x is an array, or a batch of symbols."""
-    symbols = isinstance(x, list) and x and all(type(k) is int for k in x)
-    return bool(symbols) or isinstance(x, np.ndarray)
+    if isinstance(x, list):
+        return bool(x) and all(map(is_int, x))
+    return isinstance(x, np.ndarray)
 
 
 def _read(step: Step, parts: Sequence[Series]) -> list[Series]:
