@@ -92,13 +92,9 @@ def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
     slots = _known[key]
     if slots is None:
         return None
-    mine = {id(x) for x in first.nodes}
+    mine, places = set(first.nodes), graph.places
     a, b = first.type.parts, rest.type.parts
-    used = {
-        slot
-        for slot, (_, nodes) in graph.places.items()
-        if any(id(node) in mine for node in nodes)
-    }
+    used = [slot for slot in places if not mine.isdisjoint(places[slot][1])]
     return slots if all(a[k] is b[slots[k]] for k in used) else None
 
 
@@ -106,18 +102,18 @@ def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
     """Whether a column goes on: the same weights, other constants, or a leaf and then
     what is computed."""
     a, b = plain_type(first[0].type), plain_type(rest[0].type)
-    leaves = {x for x in rest if x.op is None}
     if a is b:
-        return set(first) == leaves or Parameter not in set(map(type, leaves))
+        return Parameter not in set(map(type, rest)) or {*first} == {
+            x for x in rest if x.op is None
+        }
     given = set(map(_leaf, first))
-    if leaves or None in given:
+    if None in given or any(x.op is None for x in rest):
         return False
     if len(given) > 1 and a.shape != b.shape:
         return False  # which examples are whose is not known of rows
     casts = a.dtype != b.dtype or any(x.op is not None for x in first)
-    if casts and (
-        not a.floating or not b.floating or Parameter in set(map(type, given))
-    ):
+    learnt = Parameter in set(map(type, given))
+    if casts and (learnt or not a.floating or not b.floating):
         return False
     return _ends(a.shape, b.shape)
 
