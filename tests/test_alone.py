@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("numba")
 from penne import *
 from penne import cell, fast
-from penne.fast import alone, kernels
+from penne.fast import alone, kernels, paying
 from penne.recurrent.variants import StandardLSTM
 
 V, H = 5, 4
@@ -136,6 +136,27 @@ def test_a_kernel_waits_until_it_pays(monkeypatch):
     alone._alone.clear()
     assert_same(stepped(r, ONE), expected)
     assert by_kernels() == len(alone._alone) > 0
+
+
+@pytest.mark.parametrize("loaded", [0, 1])
+def test_what_is_on_disk_is_loaded_sooner(loaded, monkeypatch):
+    """More so once there is a kernel, as the first brings numba with it; what is not
+    on disk is looked for rarely, however long that goes on."""
+    monkeypatch.delenv("PENNE_FAST")
+    monkeypatch.setattr(paying.store, "stats", lambda: {"loaded": loaded})
+    chains, asked, there = [f"chain {k}" for k in range(3)], [], False
+    monkeypatch.setattr(paying, "_size", lambda kernel: 10)
+    monkeypatch.setattr(kernels, "is_stored", lambda kernel: asked.append(0) or there)
+    account = paying.Account(chains)
+    least = paying.MORE * 3 if loaded else paying.LOADING
+    seconds = account.price / 1000
+    while account.spent < account.price - 2 * seconds:
+        due = account.due(seconds)
+        assert due is False
+        assert bool(asked) == (account.spent >= least)
+    assert len(asked) <= 1 + np.log2(account.price / least)
+    there, account.tried = True, 0.0
+    assert account.due(seconds)
 
 
 def test_errors_are_those_of_the_plain_executor():

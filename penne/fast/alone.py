@@ -3,7 +3,7 @@
 There is no batch to make: one node waits for the symbol that was drawn of the last.
 Products and lookups are NumPy's, but what is elementwise, a dozen calls on a vector or
 two, is one kernel, the same as that of a batch.  This module imports ``composite``,
-``fusing``, ``kernels``, ``paying``, ``program`` and ``recursions``.
+``fusing``, ``kernels``, ``lowering``, ``paying``, ``program`` and ``recursions``.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from ..settings import Cache
 from . import kernels
 from .chains import AXES
 from .fusing import Group, arranged
+from .lowering import UFUNCS
 from .paying import PLACE, Account
 from .program import Instruction
 from .recursions import flat
@@ -25,7 +26,7 @@ from .recursions import flat
 _alone = Cache("kinds of nodes computed alone", 1 << 8)
 _shape = attrgetter("shape")
 LEAST = 3  # elementwise steps that are worth a kernel
-CALL = 1e-6  # seconds, about, of a call of NumPy on a vector
+CALL, CALLS = 1e-6, 4  # seconds, about, of a call of NumPy on a vector; of other ops
 
 
 def computed(x: Expression, arrays: Sequence[Any]) -> Computed:
@@ -49,8 +50,9 @@ class Alone:
         self.groups = [x for x in self.items if isinstance(x, Group)]
         self.account = Account(g.chain for g in self.groups)
         self.cost = sum(
-            len(g.instructions) * (CALL + PLACE * g.block * g.width)
+            (1 if x.op in UFUNCS else CALLS) * (CALL + PLACE * g.block * g.width)
             for g in self.groups
+            for x in g.instructions
         )
         self.written = self._written() if self.account.at_once() else None
 

@@ -11,7 +11,7 @@ from .chains import Apply, Chain, Dot, Loop
 
 PLACE = 2e-9  # seconds, about, for a place in an array, of a call of NumPy
 COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
-LOADING = 0.3  # of kernels that are on disk
+LOADING, MORE = 0.3, 0.01  # of the first kernel that is on disk; of each other
 
 
 class Account:
@@ -38,7 +38,9 @@ class Account:
         self.spent += seconds
         if self.spent >= self.price:
             return True
-        if self.spent < self.tried + LOADING:
+        loaded = any(store.stats().values())
+        loading = MORE * len(self.kernels) if loaded else LOADING
+        if self.spent < max(loading, 2 * self.tried):
             return False
         self.tried = self.spent
         return all(map(kernels.is_stored, self.kernels))
