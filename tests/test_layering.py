@@ -137,6 +137,7 @@ ORDER = [
     "fast.running",
     "fast.alone",
     "fast.various",
+    "fast.strangers",
     "fast.recipe",
     "fast.explaining",
     "fast",

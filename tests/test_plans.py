@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell, fast
-from penne.fast import outline, sums
+from penne import caches, cell, fast
+from penne.fast import outline, strangers, sums
 from penne.recurrent.variants import StandardLSTM
 
 V, N, H = 5, 3, 4
@@ -320,6 +320,75 @@ def test_several_batches_and_single_ones():
     shapes = [(3, 2), (4, 2), (3, 5), (6,), (4,)]
     inputs = [rng.normal(size=(*shape, N)) for shape in shapes]
     gradients(sum(asum(h) for x in inputs for h in r.transduce(list(x))))
+
+
+# --- what does not come again ---------------------------------------------------------
+
+
+def attentive(length):
+    """Steps that look back at all earlier ones: each of them is of other kinds."""
+    W, states = weights(H, H), [weights(H, rng=1)]
+    for _ in range(length):
+        memory = stack(states)
+        looked = dot(softmax(dot(memory, states[-1])), memory)
+        states.append(tanh(dot(looked, W)))
+    return asum(states[-1])
+
+
+def grown(seed):
+    """Trees of 15 leaves with ten kinds of nodes on both ways down."""
+    rng, leaf = np.random.default_rng(seed), weights(V, H)
+    ways = [[weights(H, H, rng=10 * k + j) for j in range(10)] for k in range(2)]
+
+    def tree(leaves):
+        if leaves == 1:
+            return leaf[int(rng.integers(V))]
+        first = int(rng.integers(1, leaves))
+        parts = [tree(first), tree(leaves - first)]
+        for k, way in enumerate(ways):
+            for W in way:
+                parts[k] = dot(parts[k], W)
+        return tanh(parts[0] + parts[1])
+
+    return asum(tree(15))
+
+
+@pytest.fixture
+def _usual(monkeypatch):
+    """What pays is batched."""
+    monkeypatch.setattr(fast, "LEAST_NODES", 30)
+    monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
+    strangers._met.clear()
+    strangers._vain.clear()
+
+
+@pytest.mark.usefixtures("_usual")
+def test_no_program_is_made_for_what_comes_once(monkeypatch):
+    """Of graphs each of which has another structure with many kinds, none is planned,
+    and most are not looked at."""
+    looked, collected = [], fast.Collected
+    monkeypatch.setattr(fast, "Collected", lambda *a: looked.append(0) or collected(*a))
+    before = caches()["programs"].made
+    for length in range(12, 40):
+        gradients(attentive(length))
+    assert caches()["programs"].made == before
+    assert len(looked) <= strangers.ROW + 28 / strangers.ROW
+
+
+@pytest.mark.usefixtures("_usual")
+def test_a_program_is_made_for_the_second_of_its_structure():
+    """Trees of ever other shapes have one structure, though of many kinds; while others
+    are passed by, too."""
+    before = fast.stats()["batched"]
+    for seed in range(6):
+        gradients(grown(seed))
+    assert fast.stats()["batched"] - before == 5
+    for length in range(12, 40):
+        gradients(attentive(length))
+    before = fast.stats()["batched"]
+    for seed in range(6, 12):
+        gradients(grown(seed))
+    assert fast.stats()["batched"] - before == 6
 
 
 # --- values of composite nodes --------------------------------------------------------

@@ -13,6 +13,7 @@ import penne
 from penne import *
 from penne import caches, cell, fast
 from penne.compute import compute_loss_and_gradients
+from penne.fast import kernels
 from penne.fast.adjoint import reachable
 from penne.fast.collect import Collected
 from penne.fast.fusing import is_elementwise
@@ -484,7 +485,19 @@ def test_irregular_graphs(make):
         recipe(loss)
     recipe(loss, regular=False)
     agree(loss)
-    assert "irregular" in fast.explain(loss)
+    assert "irregular, with fewer batches" in fast.explain(loss)
+
+
+@pytest.mark.parametrize("make", [_scaled_by_all, _summarised, _attentive])
+def test_one_run_pays_for_no_kernel(make, monkeypatch):
+    """However many levels there are, what counts is what is computed in them."""
+    monkeypatch.delenv("PENNE_FAST", raising=False)
+    for how in ("is_loaded", "is_stored"):
+        monkeypatch.setattr(kernels, how, lambda kernel: False)
+    caches()["programs"].clear()
+    made = recipe(make(), regular=False)
+    made.run({})
+    assert made.program.kernels == {}
 
 
 @pytest.mark.parametrize("which", range(5))

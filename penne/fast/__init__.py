@@ -7,6 +7,7 @@ imports it but the doorway in ``compute``.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,7 +21,7 @@ from ..doorway import executor, plain
 from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
-from . import alone, buffers, store, threads
+from . import alone, buffers, store, strangers, threads
 from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
@@ -28,8 +29,11 @@ from .program import Irregular
 from .recipe import Evaluation, Plan, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
-MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes
+MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes; 1: none
+IRREGULAR = 0.2  # that part where kinds wait for each other, level by level
+MANY_KINDS, MIXED = 20, 0.05  # more kinds, and part of the nodes, are many and dear
 AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
+_op = attrgetter("op")
 _seen = Cache("graphs seen", 1 << 6)
 _counts = {"evaluations": 0, "batched": 0, "nodes": 0, "kinds": 0}
 _recipes: "WeakKeyDictionary[Expression, Recipe | None]" = WeakKeyDictionary()
@@ -140,20 +144,34 @@ class Seen:
     ) -> Plan | None:
         """The plan, or None where there is none yet, or never will be."""
         self.times += 1
+        again = self.times >= AGAIN
         if self.plan is not None or self.refused:
             return self.plan
+        ops = frozenset(map(_op, outline.nodes))
+        if not again and strangers.passed_by(ops):
+            return None
+        try:
+            self.plan = self._made(outline, wanted, keep, gradients, again)
+            self.refused = self.plan is None
+        except strangers.Stranger:
+            pass
+        strangers.looked(ops, in_vain=self.plan is None)
+        return self.plan
+
+    def _made(
+        self, outline: Outline, wanted: Nodes, keep: bool, gradients: bool, again: bool
+    ) -> Plan | None:
         order = outline.ordered()
         for regular in (True, False):
             graph = Collected(order, outline.known, None if keep else wanted, regular)
             asked = [x for x in wanted if x in graph.where]
-            if not asked or recomputes(graph):
+            if not asked or recomputes(graph) or not (regular or even(graph)):
                 break
-            if few(graph) and self.times < AGAIN:
-                return None
+            if few(graph) and not again:
+                raise strangers.Stranger
+            sure = again or not mixed(graph)
             with suppress(Irregular):
-                self.plan = Plan(graph, outline.place, asked, keep, gradients, regular)
-                return self.plan
-        self.refused = True
+                return Plan(graph, outline.place, asked, keep, gradients, regular, sure)
         return None
 
 
@@ -194,8 +212,22 @@ def is_small(nodes: Nodes) -> bool:
 
 def few(graph: Collected) -> bool:
     """Whether there is too little to batch."""
-    count = sum(len(kind.nodes) for kind in graph.kinds)
-    return count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
+    return _count(graph) < LEAST_NODES or len(graph.kinds) > MOST_KINDS * _count(graph)
+
+
+def mixed(graph: Collected) -> bool:
+    """Whether there are so many kinds that to make a program of them takes long."""
+    kinds = len(graph.kinds)
+    return MOST_KINDS < 1 and kinds > max(MANY_KINDS, MIXED * _count(graph))
+
+
+def even(graph: Collected) -> bool:
+    """Whether so many nodes are alike that it pays to batch an irregular graph too."""
+    return MOST_KINDS >= 1 or len(graph.kinds) <= IRREGULAR * _count(graph)
+
+
+def _count(graph: Collected) -> int:
+    return sum(len(kind.nodes) for kind in graph.kinds)
 
 
 def recomputes(graph: Collected) -> bool:
@@ -215,8 +247,10 @@ def explain(loss: Expression) -> Explanation:
     return explained(loss, _too_few)
 
 
-def _too_few(graph: Collected) -> str:
+def _too_few(graph: Collected, regular: bool) -> str:
     """Why a graph is not batched, if it is not."""
+    if not regular:
+        return "" if even(graph) else "too few to batch by level, computed op by op"
     if recomputes(graph):
         return "segments are computed again, so computed op by op, batched within"
     if not few(graph):

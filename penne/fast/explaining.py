@@ -30,21 +30,21 @@ class Explanation(str):
         return str(self)
 
 
-def explained(loss: Expression, few: Callable[[Collected], str]) -> Explanation:
-    """How a loss and its gradients are computed; ``few``: why a graph is not worth
-    batching."""
+def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explanation:
+    """How a loss and its gradients are computed; ``few``: why a graph, regular or not,
+    is not worth batching."""
     began = perf_counter()
     outline = Outline([loss])
     graph = Collected(outline.ordered(), {}, [loss])
     collected = perf_counter()
-    if why := few(graph):
+    if why := few(graph, True):
         return Explanation(f"{_summary(graph)}: {why}")
     try:
         recipe = Recipe(Plan(graph, outline.place, [loss], False, True), outline.nodes)
     except Irregular as error:
-        return Explanation(
-            f"{_summary(graph)}: irregular, with fewer batches ({error})"
-        )
+        why = few(Collected(outline.ordered(), {}, [loss], False), False)
+        how = why or "with fewer batches"
+        return Explanation(f"{_summary(graph)}: irregular, {how} ({error})")
     scheduled = perf_counter()
     recipe.run({})
     times = began, collected, scheduled, perf_counter()

@@ -51,6 +51,7 @@ class Layout:
         self.indices = {i: self._index(*i) for i in program.indices}
         self.rows = {i: self._row(*i) for i in program.picks}
         self.cuts: dict[Any, Any] = {}
+        self.spans: dict[int, dict[int, tuple[int, int]]] = {}
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
         self.shares: dict[Any, Any] = {}  # of recursions, what is for which thread
@@ -187,13 +188,20 @@ class Layout:
             return mine, self.spaces[k]
         return mine, None if source.kind == LEAF else self.spaces[source.kind]
 
-    def cut(self, key: Any) -> list[tuple[Any, Any] | None]:
-        """An index level by level."""
+    def span(self, space: int) -> dict[int, tuple[int, int]]:
+        """By level where its rows start and stop, if there are any."""
+        if space not in self.spans:
+            edges = enumerate(pairwise(self.bounds[space].tolist()))
+            self.spans[space] = {k: (a, b) for k, (a, b) in edges if b > a}
+        return self.spans[space]
+
+    def cut(self, key: Any) -> dict[int, tuple[Any, Any]]:
+        """An index by level, where there are rows."""
         if key not in self.cuts:
             self.cuts[key] = self._cut(key)
         return self.cuts[key]
 
-    def _cut(self, key: Any) -> list[tuple[Any, Any] | None]:
+    def _cut(self, key: Any) -> dict[int, tuple[Any, Any]]:
         index = self.indices[key]
         bounds = self.bounds[self.between[key]]
         if isinstance(index.dst, slice):
@@ -201,11 +209,11 @@ class Layout:
             cuts = np.clip(bounds - first, 0, stop - first)
         else:
             cuts = np.searchsorted(index.dst, bounds)
-        edges = cuts.tolist()
-        return [
-            (_part(index.dst, a, b), _part(index.src, a, b)) if b > a else None
-            for a, b in pairwise(edges)
-        ]
+        return {
+            level: (_part(index.dst, a, b), _part(index.src, a, b))
+            for level, (a, b) in enumerate(pairwise(cuts.tolist()))
+            if b > a
+        }
 
 
 class Link(NamedTuple):

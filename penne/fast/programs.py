@@ -289,7 +289,7 @@ class Program:
 
     def _cost(self, layout: Any) -> float:
         """About how many seconds the groups take with NumPy, by counts alone."""
-        calls = sum(layout.count(r.order) * len(r.order) for r in self.loops)
+        calls = sum(len(layout.span(x.space)) for r in self.loops for x in r.order)
         places = 0
         for g in self.groups():
             rows = layout.lengths.get(g.domain[0], 0) * g.block

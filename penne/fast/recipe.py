@@ -4,7 +4,7 @@ Graphs of one structure share a program, and those of the same rows too a layout
 graph that is built anew for each update is the same but for its nodes: so a plan knows
 them by their places, and an ``Outline`` tells when it serves again.  This module
 imports ``running``, ``layout``, ``structure``,
-``halves``, ``first_steps`` and ``collect``.
+``halves``, ``first_steps``, ``strangers`` and ``collect``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ from .program import Irregular
 from .programs import Program
 from .roles import told_apart
 from .running import Run
+from .strangers import greet
 from .structure import Structure
 from .unrolling import part_of, place_in
 from .various import Various
@@ -78,7 +79,8 @@ class Plan:
 
     ``rest``: how that is computed which is made of all rows as one array, if anything.
     ``wanted``: what is asked for; ``keep``: all the rest as well; ``gradients``: those
-    of the first wanted with respect to all parameters too.
+    of the first wanted with respect to all parameters too; ``sure``: whether to make a
+    program even if no graph had this structure before.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Plan:
         keep: bool,
         gradients: bool,
         picks: bool = True,
+        sure: bool = True,
     ):
         if picks and not keep:
             even = joined(graph)
@@ -124,7 +127,7 @@ class Plan:
         self.rest: tuple[Program, Layout] | None = None
         if not keep and len(codes) == 1:
             structure, sources = self._divided(structure, sources, wrt, single[0])
-        self.program, self.layout = _prepared(structure, sources, wrt, single[0])
+        self.program, self.layout = _prepared(structure, sources, wrt, single[0], sure)
         self.of = dict(zip(sources, self.program.outputs))
         if self.rest is None:
             self.rows = [self._row(code) for code in single]
@@ -165,7 +168,7 @@ class Plan:
             first, leaf = len(rows.shapes), len(structure.leaves)
             asked = sources[0]._replace(kind=sources[0].kind - first)
             also = None if wrt is None else (*wrt, leaf)
-            made = _prepared(rest, (asked,), also, loss)
+            made = _prepared(rest, (asked,), also, loss, True)
             if wrt is None or leaf in made[0].reached:
                 self.rest = made
                 return rows, (Source(first - 1, -1),)
@@ -218,9 +221,13 @@ def _prepared(
     wanted: tuple[Source, ...],
     wrt: tuple[int, ...] | None,
     loss: int,
+    sure: bool,
 ) -> tuple[Program, Layout]:
-    """The program of a structure, and where the rows are in it."""
+    """The program of a structure, and where the rows are in it; unless ``sure``, none
+    is made for a structure that is new."""
     key = structure.key(), wanted, wrt
+    if not sure and key not in _programs:
+        greet(key)
     program = _made(_programs, key, lambda: Program(structure.shapes, wanted, wrt))
     rows = program, loss, structure.content()
     layout = _made(_layouts, rows, lambda: Layout(structure, program, loss))

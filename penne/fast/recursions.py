@@ -4,7 +4,7 @@ This module imports ``programs``, ``layout``, ``describing``, ``fusing``, ``chai
 ``lowering``, ``packing`` and ``threads``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import prod
 from typing import Any
@@ -23,6 +23,8 @@ from .program import Instruction
 from .programs import Program, Recursion
 
 Array = np.ndarray[Any, Any]
+Step = Callable[[int], None]  # of a level
+Levels = Iterable[int]
 Share = tuple[tuple[Array, Array], tuple[int, int]]
 LEAST_ROWS = 4  # of a node that are for one thread
 
@@ -145,14 +147,19 @@ def flat(array: Any, kind: int) -> Array:
 
 
 def _by_levels(run: Any, recursion: Recursion) -> None:
-    steps = [s for item in recursion.items for s in _steps(run, item, recursion)]
-    levels = range(run.layout.count(recursion.order))
+    steps: list[list[Step]] = [[] for _ in range(run.layout.count(recursion.order))]
+    for item in recursion.items:
+        for step, levels in _steps(run, item, recursion):
+            for level in levels:
+                steps[level].append(step)
+    levels = range(len(steps))
     for level in levels if recursion.ascending else reversed(levels):
-        for step in steps:
+        for step in steps[level]:
             step(level)
 
 
-def _steps(run: Any, item: Any, recursion: Recursion) -> list[Callable[[int], None]]:
+def _steps(run: Any, item: Any, recursion: Recursion) -> list[tuple[Step, Levels]]:
+    """What computes an item, each with the levels where there is something to do."""
     program = run.program
     if isinstance(item, Group):
         kernel = program.kernels.get(id(item))
@@ -174,9 +181,7 @@ def _is_view(x: Instruction, program: Program) -> bool:
     return is_joined(x, places)
 
 
-def _takes(
-    run: Any, x: Instruction, recursion: Recursion
-) -> list[Callable[[int], None]]:
+def _takes(run: Any, x: Instruction, recursion: Recursion) -> list[tuple[Step, Levels]]:
     out = run.values[x.number]
     pairs = zip(x.inputs, x.index if x.op == "take" else [x.index])
     return [
@@ -186,58 +191,55 @@ def _takes(
     ]
 
 
-def _moved(out: Array, source: Array, cuts: Any) -> Callable[[int], None]:
+def _moved(out: Array, source: Array, cuts: Any) -> tuple[Step, Levels]:
     def step(level: int) -> None:
-        cut = cuts[level]
-        if cut is not None:
-            out[cut[0]] = source[cut[1]]
+        dst, src = cuts[level]
+        out[dst] = source[src]
 
-    return step
+    return step, cuts
 
 
-def _scatter_step(run: Any, x: Instruction) -> Callable[[int], None]:
+def _scatter_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
     out, source = run.values[x.number], run.values[x.inputs[0].number]
     cuts = run.layout.cut(x.index)
     distinct = run.layout.indices[x.index].equal is None
 
     def step(level: int) -> None:
-        cut = cuts[level]
-        if cut is not None:
-            dst, rows = cut
-            alone = distinct or isinstance(rows, slice)
-            equal = None if alone else Grouping.of(rows, len(out))
-            added(out, rows, source[dst], equal)
+        dst, rows = cuts[level]
+        alone = distinct or isinstance(rows, slice)
+        equal = None if alone else Grouping.of(rows, len(out))
+        added(out, rows, source[dst], equal)
 
-    return step
+    return step, cuts
 
 
-def _apply_step(run: Any, x: Instruction) -> Callable[[int], None]:
+def _apply_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
     out, batch = run.values[x.number], run.program.batches[x.number]
-    bounds = run.layout.bounds[x.space].tolist()
+    spans = run.layout.span(x.space)
     inputs = [(run.values[y.number], y.space is None) for y in x.inputs]
     inputs = [(np.ascontiguousarray(v) if a else v, a) for v, a in inputs]
 
     def step(level: int) -> None:
-        a, b = bounds[level], bounds[level + 1]
-        if a < b:
-            given = [v if alone else v[a:b] for v, alone in inputs]
-            batch(*given, out=out[a:b])
+        a, b = spans[level]
+        given = [v if alone else v[a:b] for v, alone in inputs]
+        batch(*given, out=out[a:b])
 
-    return step
+    return step, spans
 
 
 def _group_step(
     run: Any, group: Group, kernel: Callable[..., None]
-) -> Callable[[int], None]:
-    program = run.program
+) -> tuple[Step, Levels]:
+    program, block = run.program, group.block
     arrays = [flat(run.values[k], c) for k, c in whole_arrays(group, program)]
-    bounds = (run.layout.bounds[group.domain[0]] * group.block).tolist()
+    spans = run.layout.span(group.domain[0])
     width, at = group.width, program.starts[id(group)]
 
     def step(level: int) -> None:
-        kernel(bounds[level], bounds[level + 1], width, at, *arrays)
+        a, b = spans[level]
+        kernel(a * block, b * block, width, at, *arrays)
 
-    return step
+    return step, spans
 
 
 def whole_arrays(group: Group, program: Program) -> list[tuple[int, int]]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Expression, constant, op
+from ..dtypes import INDEX
+from ..graph import OPS, Expression, constant, literal, op
 from ..signature import Shape, group
 from .axes import negative_axes, negative_axis
 
@@ -209,7 +210,8 @@ def _stack_signature(*shapes: Shape, axis: int, ndim: int) -> str:
 @op(
     _stack_signature,
     gradient=lambda g, y, *xs, axis, ndim: [
-        g[(..., k) + (slice(None),) * (-1 - axis)] for k in range(len(xs))
+        OPS["gather"](g, literal(k, INDEX), rank=0, after=-1 - axis)
+        for k in range(len(xs))
     ],
     normalize=_stack_params,
 )
