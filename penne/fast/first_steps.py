@@ -37,17 +37,17 @@ def joined(graph: Collected) -> list[Kind] | None:
         if any(isinstance(column[0].type, Slots) for column in kind.arguments):
             return None  # it sees all slots of a node, not those of another
     whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
-    firsts: dict[int, list[Any]] = {}  # by the number of a whole, the types it is given
+    firsts: dict[int, list[Any]] = {}  # by the number of a whole, what its first takes
     for kinds in alike.values():
         longer: list[Kind] = []
         for kind in sorted(kinds, key=_computed, reverse=True):
-            types = [plain_type(x.type) for x in kind.nodes[-1].args]
             for most in longer:
-                if firsts.get(id(most), types) != types:
-                    continue  # leaves of another type are there already
+                takes = list(map(_taken, kind.nodes[-1].args, most.nodes[-1].args))
+                if firsts.get(id(most), takes) != takes:
+                    continue  # what a column takes of leaves is of one type
                 slots = _aligned(kind, most, graph)
                 if slots is not None:
-                    whole[id(kind)], firsts[id(most)] = most, types
+                    whole[id(kind)], firsts[id(most)] = most, takes
                     if slots:
                         graph.slots.update(dict.fromkeys(kind.nodes, slots))
                     break
@@ -68,14 +68,22 @@ def joined(graph: Collected) -> list[Kind] | None:
 def _computed(kind: Kind) -> int:
     """How many arguments of a node are computed: of steps that go on, those that a
     first step has of leaves."""
-    return sum(_leaf(x) is None for x in kind.nodes[-1].args)
+    return sum(not _leaves(x) for x in kind.nodes[-1].args)
 
 
-def _leaf(x: Expression) -> Expression | None:
-    """The leaf that x is, or is cast from."""
+def _taken(x: Expression, y: Expression) -> tuple[Any, Expression | None]:
+    """The type of x; and x if it is a leaf that lacks leading axes, which y has."""
+    lacks = x.op is None and x.ndim < y.ndim
+    return plain_type(x.type), x if lacks else None
+
+
+def _leaves(x: Expression) -> Sequence[Expression]:
+    """The leaves that x is, or is made of by an op and maybe a cast; else none."""
     if x.op is ASTYPE:
         (x,) = x.args
-    return x if x.op is None else None
+    if x.op is None:
+        return [x]
+    return x.args if all(a.op is None for a in x.args) else ()
 
 
 def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
@@ -106,13 +114,13 @@ def _continues(first: Sequence[Expression], rest: Sequence[Expression]) -> bool:
         return Parameter not in set(map(type, rest)) or {*first} == {
             x for x in rest if x.op is None
         }
-    given = set(map(_leaf, first))
-    if None in given or any(x.op is None for x in rest):
+    made = list(map(_leaves, first))
+    if not all(made) or any(x.op is None for x in rest):
         return False
-    if len(given) > 1 and a.shape != b.shape:
-        return False  # which examples are whose is not known of rows
+    if a.shape != b.shape and len({x for x in first if x.op is None}) > 1:
+        return False  # which examples are whose is not known of leaves
+    learnt = any(isinstance(leaf, Parameter) for leaves in made for leaf in leaves)
     casts = a.dtype != b.dtype or any(x.op is not None for x in first)
-    learnt = Parameter in set(map(type, given))
     if casts and (learnt or not a.floating or not b.floating):
         return False
     return _ends(a.shape, b.shape)

@@ -16,16 +16,17 @@ added up:
     rest     the gradient of rows with respect to a loss, found by another program
     expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 
-This module imports ``structure`` and ``composite``.
+This module imports ``structure``, ``composite`` and ``ops``.
 """
 
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from ..composite import PROJECT, Composite, Slots
+from ..composite import PROJECT, Composite, Slots, Symbol
 from ..dtypes import ArrayType
 from ..graph import Constant, Op
+from ..ops import broadcast_to
 from .collect import ADD_ALL, CONCATENATE, STACK, Column, Source
 from .structure import LEAF, VARIOUS, Shape
 
@@ -102,7 +103,8 @@ class Builder:
             self.outputs.append(self._kind(k, shape))
         for made, column, slot in self.open:
             leaf = column.low or column.type
-            made.inputs = [self._source(s, leaf, slot) for s in column.sources]
+            given = [self._source(s, leaf, slot) for s in column.sources]
+            made.inputs = [_widened(x, made) for x in given]
 
     def _kind(self, k: int, shape: Shape) -> Any:
         if shape.wide:
@@ -192,6 +194,16 @@ class Builder:
         if shape.op is CONCATENATE:
             return Instruction("reshape", [made], shape.type)
         return made
+
+
+def _widened(x: Instruction, made: Instruction) -> Instruction:
+    """Rows of x with the leading axes that the rows made of them have."""
+    if x.space is None or len(x.type.shape) >= len(made.type.shape):
+        return x
+    wide = broadcast_to(Symbol(x.type), made.type.shape)
+    for y in (*wide.args, wide):
+        x = apply(y.op, [x], y.type, y.params)  # type: ignore[arg-type]  # it has one
+    return x
 
 
 def apply(

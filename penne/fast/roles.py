@@ -52,6 +52,8 @@ def _divide(
     ops = {graph.kinds[k].op for k in kinds}
     for k in kinds:
         kind, count = graph.kinds[k], structure.counts[k]
+        if any(x.op is not kind.op for x in kind.nodes):
+            continue  # what its first step computes is in other slots
         each, rest = divmod(count, steps)
         if kind.wide is None and rest <= each and (each > 1 or rest):
             parts = list(_parts(kind, each, rest))

@@ -90,7 +90,7 @@ class Structure:
             for j, column in enumerate(kind.arguments)
         ]
         if kind.types is not None:
-            columns = list(map(_lowered, columns, kind.types))
+            columns = list(map(_lowered, columns, kind.types, kind.arguments))
         if not wide and all(column.shared for column in columns):
             self._equate(kind)
         return Shape(kind.op, kind.params, kind.type, wide, tuple(columns))
@@ -161,11 +161,10 @@ def _distinct(numbers: Codes) -> list[int]:
     return np.unique(numbers).tolist()  # type: ignore[no-any-return]  # of integers
 
 
-def _lowered(column: Column, type: Any) -> Column:
-    """A column of this type, where it was taken for that of a leaf."""
-    if column.type is type:
-        return column
-    return column._replace(type=type, low=column.type)
+def _lowered(column: Column, type: Any, given: Sequence[Expression]) -> Column:
+    """A column of this type, which its leaves may be lower than."""
+    leaf = next((plain_type(x.type) for x in given if x.op is None), type)
+    return column._replace(type=type, low=None if leaf is type else leaf)
 
 
 def sources(shape: Shape) -> set[int]:
