@@ -21,6 +21,7 @@ NUMBER, WEAK, STRONG = 0, 1, 2
 INDEX = np.dtype(np.intp)
 Rule = Callable[[list[np.dtype[Any]], Mapping[str, Any]], np.dtype[Any]]
 _types = Cache("array types", 1 << 16)
+_params = Cache("params", 1 << 14)
 
 
 class ArrayType:
@@ -97,6 +98,15 @@ def common_dtype(
 def typed(params: dict[str, Any]) -> tuple[Any, ...]:
     """Static params as part of a key: 1 and True are not the same, though equal."""
     return (*params.items(), *map(type, params.values()))
+
+
+def shared(op: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The one object for these params of an op: equal ones are known by it."""
+    key = op, *typed(params)
+    found: dict[str, Any] | None = _params.get(key)
+    if found is None:
+        found = _params[key] = params
+    return found
 
 
 def call_keys(kinds: Sequence[Any]) -> Sequence[Any]:

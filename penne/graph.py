@@ -28,6 +28,7 @@ from .dtypes import (
     common_dtype,
     floating_dtype,
     promoted_dtype,
+    shared,
     strays,
     typed,
 )
@@ -325,7 +326,7 @@ class Op:
         casts = self._casts(mixed)
         types = [_cast(x, c).type for x, c in zip(mixed, casts)]
         shapes = [t.shape for t in types]
-        params = self.normalize(self.name, shapes, params)
+        params = shared(self, self.normalize(self.name, shapes, params))
         fixed = self.signature
         text = fixed if isinstance(fixed, str) else fixed(*shapes, **params)
         shape = signature(text).infer(self.name, shapes)

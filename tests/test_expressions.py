@@ -384,3 +384,11 @@ def test_equal_params_are_not_the_same():
     for wrong in (True, 1.0):
         with pytest.raises(TypeError, match="axis must be an int"):
             penne.asum(x, axis=wrong)
+
+
+def test_equal_params_are_one_object():
+    """Whatever the arguments are: nodes that differ in nothing else run together."""
+    strong = [parameter(np.ones(2, "float32")) + k for k in range(2)]
+    weak = [constant(np.ones(2, "float32")), strong[0]]
+    joins = [penne.concatenate(parts) for parts in (strong, weak, strong * 2)]
+    assert joins[0].params is joins[1].params is joins[2].params

@@ -335,6 +335,22 @@ def test_products_of_one_factor_are_one():
     agree(loss)
 
 
+def test_products_of_what_is_joined_are_apart():
+    """What is joined with the state is multiplied outside of the recursion, by its rows
+    of the weight; joins that do not recur are left as they are."""
+    W, U, h = weights(3 * H, H), weights(2 * H, H, rng=1), constant(np.zeros(H))
+    xs = [tanh(constant(np.ones(H) * k)) for k in range(5)]
+    for x in xs:
+        h = tanh(dot(concatenate([x, h, x]), W))
+    loss = asum(h) + sum(asum(exp(dot(concatenate([x, x]), U))) for x in xs)
+    program = recipe(loss).program
+    products = [x for x in program.order if x.op in PRODUCTS]
+    inside = {x for loop in program.loops for x in loop.order}
+    assert {x.inputs[1].type.shape for x in inside.intersection(products)} == {(H, H)}
+    assert (2 * H, H) in {x.inputs[1].type.shape for x in products}
+    agree(loss)
+
+
 # --- which executor -------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from ..differentiate import fit
 from ..dtypes import ArrayType
 from ..graph import OPS, Constant, Expression, Op, topological
 from ..settings import Cache
+from ..signature import Shape
 from .collect import ADD_ALL
 from .program import Instruction, apply, constant
 
@@ -274,11 +275,12 @@ def _settle(total: Instruction, leaf: bool) -> None:
     if len(terms) == 1:
         total.op = "same"
         return
-    blocks = _blocks(terms, total.type)
-    if blocks is not None:
-        total.op, total.inputs = JOIN, blocks
-        total.params = {"axis": -1, "ndim": len(total.type.shape)}
-        return
+    for axis in range(-len(total.type.shape), 0):
+        blocks = _blocks(terms, total.type.shape, axis)
+        if blocks is not None:
+            total.op, total.inputs = JOIN, blocks
+            total.params = {"axis": axis, "ndim": len(total.type.shape)}
+            return
     total.op = ADD_ALL
 
 
@@ -300,17 +302,20 @@ def _is_lookup(term: Instruction) -> bool:
     return alone and len(term.inputs) == 2 and _is_plain(term)
 
 
-def _blocks(terms: list[Instruction], type: ArrayType) -> list[Instruction] | None:
-    """The gradients of slices, if these lie side by side and are all there is."""
-    if any(t.op is not UNSLICE or not t.params["steps"] for t in terms):
+def _blocks(
+    terms: list[Instruction], shape: Shape, axis: int
+) -> list[Instruction] | None:
+    """The gradients of slices along an axis, if these lie side by side and are all
+    there is."""
+    if any(t.op is not UNSLICE or len(t.params["steps"]) < -axis for t in terms):
         return None
-    found = sorted((t.params["steps"][-1], k) for k, t in enumerate(terms))
-    stops = [start for (start, _, _), _ in found] + [type.shape[-1]]
-    for ((_, stop, step), k), after in zip(found, stops[1:]):
-        rest = terms[k].params["steps"][:-1]
-        whole = all(s == (0, n, 1) for s, n in zip(rest[::-1], type.shape[-2::-1]))
-        if step != 1 or stop != after or not whole:
+    found = sorted((t.params["steps"][axis], k) for k, t in enumerate(terms))
+    ends = [start for (start, _, _), _ in found] + [shape[axis]]
+    for ((_, stop, step), k), after in zip(found, ends[1:]):
+        every = [(0, n, 1) for n in shape[-len(terms[k].params["steps"]) :]]
+        every[axis] = terms[k].params["steps"][axis]
+        if step != 1 or stop != after or tuple(every) != terms[k].params["steps"]:
             return None
-    if stops[0] != 0:
+    if ends[0] != 0:
         return None
     return [terms[k].inputs[0] for _, k in found]

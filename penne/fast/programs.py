@@ -25,8 +25,10 @@ from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
     drop_broadcasts,
     pack_products,
+    products_of_joins,
     resolved,
     share_lookups,
+    split_products,
     sum_together,
     take_symbols,
     total_products,
@@ -122,6 +124,7 @@ class Program:
 
     def _differentiate(self, leaves: dict[int, Instruction]) -> None:
         pack_products(reachable(self.outputs))
+        self._split()
         take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
         self.stops = any(map(_stops, reachable(self.outputs)))
@@ -134,6 +137,14 @@ class Program:
         found = Adjoint(loss, list(leaves.values()), seed).found
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
+
+    def _split(self) -> None:
+        """Take what does not recur out of recursions that join it with what does."""
+        found = products_of_joins(reachable(self.outputs))
+        if found:
+            loops = [b.instructions for b in blocks(self.outputs) if b.loop]
+            inside = {x for loop in loops for x in loop}
+            split_products(y for y in found if y.inputs[0] in inside)
 
     def _unify(self) -> None:
         """Compute once what is the same."""

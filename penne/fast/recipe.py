@@ -98,9 +98,12 @@ class Plan:
             if even is not None:
                 graph.number(even)
         structure = Structure(graph, picks)
-        divided = told_apart(graph, structure) if picks else None
-        self.divided = 0 if divided is None else len(divided) - len(graph.kinds)
-        if divided is not None:
+        self.divided = 0
+        while picks:
+            divided = told_apart(graph, structure)
+            if divided is None:
+                break
+            self.divided += len(divided) - len(graph.kinds)
             graph.number(divided)
             structure = Structure(graph, picks)
         where = graph.where

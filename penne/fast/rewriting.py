@@ -5,13 +5,13 @@ This module imports ``program`` and ``adjoint``.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from ..dtypes import ArrayType
 from ..graph import OPS
 from .adjoint import reachable
-from .program import Instruction
+from .program import Instruction, apply
 
 VECMAT, MATMAT = OPS["vecmat"], OPS["matmat"]
 MATVEC, TRANSPOSE = OPS["matvec"], OPS["transpose"]
@@ -19,7 +19,7 @@ BROADCAST = OPS["broadcast"]
 ELEMENTWISE = {
     OPS[name] for name in ("add", "subtract", "multiply", "divide", "add_all")
 }
-MULTIPLY, GATHER = OPS["multiply"], OPS["gather"]
+ADD, MULTIPLY, GATHER = OPS["add"], OPS["multiply"], OPS["gather"]
 _ONE_ROW = {"rank": 0, "after": 1}
 JOIN, SLICE = OPS["concatenate"], OPS["slice_axes"]
 
@@ -68,6 +68,42 @@ def _pack(op: object, x: Instruction, products: Sequence[Instruction]) -> None:
     for y in products:
         start, size = starts[y.inputs[1]], y.inputs[1].type.shape[1]
         y.op, y.inputs, y.params = SLICE, [product], _columns(start, start + size)
+
+
+def products_of_joins(order: Iterable[Instruction]) -> list[Instruction]:
+    """Products with a weight of what is joined along its last axis."""
+    return [
+        y
+        for y in order
+        if (y.op is VECMAT or y.op is MATMAT)
+        and y.inputs[0].op is JOIN
+        and y.inputs[0].params["axis"] == -1
+        and _is_matrix(y.inputs[1])
+    ]
+
+
+def split_products(products: Iterable[Instruction]) -> None:
+    """Products of what is joined become sums of products of its parts: those that do
+    not take part in a recursion need not wait for it."""
+    for y in products:
+        (x, W), stop = y.inputs, 0
+        terms: list[Instruction] = []
+        for part in x.inputs:
+            start, stop = stop, stop + part.type.shape[-1]
+            shape = stop - start, W.type.shape[1]
+            type = ArrayType(shape, W.type.dtype, W.type.strength)
+            rows = Instruction(SLICE, [W], type, None, _rows(start, stop, shape[1]))
+            terms.append(Instruction(y.op, [part, rows], y.type, part.space, y.params))
+        *first, last = terms
+        if first[1:]:
+            first = [reduce(lambda a, b: apply(ADD, [a, b], y.type), first)]
+        y.op, y.inputs, y.params = ADD, [*first, last], {}
+
+
+@lru_cache(1 << 10)
+def _rows(start: int, stop: int, width: int) -> dict[str, Any]:
+    """The params of a slice of rows."""
+    return {"steps": ((start, stop, 1), (0, width, 1))}
 
 
 @lru_cache(1 << 10)
@@ -242,9 +278,12 @@ def _put_off(y: Instruction) -> None:
 
 
 def _same_axes(x: Instruction) -> bool:
+    """Whether elementwise kernels take what x is of as well: it has the same axes, but
+    for one number to a row, or one in all."""
     (source,) = x.inputs
-    alone = source.space is not None or x.space is None
-    return alone and len(source.type.shape) == len(x.type.shape)
+    if source.space is None:
+        return x.space is None and len(source.type.shape) == len(x.type.shape)
+    return source.type.shape[:-1] == x.type.shape[:-1]
 
 
 def unify(order: Iterable[Instruction]) -> None:

@@ -3,7 +3,8 @@
 An undecorated ``step`` makes several nodes of one kind, such as the sums of all gates.
 As one kind they would wait for each other, level by level.  A step that has run N
 times has made the k-th of them N times, always in the same order: so they are kinds of
-N rows each, aligned.
+N rows each, aligned.  Where first steps make fewer, those of the others are told by
+what they are given.
 
 This module imports ``collect``, ``structure`` and ``components``.
 """
@@ -12,8 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..graph import Expression, Op, Parameter
-from .collect import Collected, Kind, plain_type
+from .collect import ROW, SLOT, Collected, Kind, plain_type
 from .components import components
 from .structure import LEAF, Structure, sources
 
@@ -52,13 +55,36 @@ def _divide(
     ops = {graph.kinds[k].op for k in kinds}
     for k in kinds:
         kind, count = graph.kinds[k], structure.counts[k]
-        if any(x.op is not kind.op for x in kind.nodes):
+        if kind.wide is not None or any(x.op is not kind.op for x in kind.nodes):
             continue  # what its first step computes is in other slots
         each, rest = divmod(count, steps)
-        if kind.wide is None and rest <= each and (each > 1 or rest):
-            parts = list(_parts(kind, each, rest))
-            if all(_is_one_role(part, ops) for part in parts[rest:]):
-                divided[k] = parts
+        parts = None
+        if rest <= each and (each > 1 or rest):
+            found = list(_parts(kind, each, rest))
+            parts = found if all(_is_one_role(x, ops) for x in found[rest:]) else None
+        if parts is None and count > steps:
+            parts = _by_sources(structure, k, kind, steps, kinds)
+        if parts is not None:
+            divided[k] = parts
+
+
+def _by_sources(
+    structure: Structure, k: int, kind: Kind, steps: int, recursion: Sequence[int]
+) -> list[Kind] | None:
+    """The nodes by the kinds that their arguments are of, if those that take part in
+    the recursion are as many as its steps: the others are those of first steps."""
+    codes = [c for c in structure.rows[k] if len(c) == structure.counts[k]]
+    if not codes:
+        return None
+    found = np.stack([np.maximum(c >> ROW + SLOT, -1) for c in codes])
+    sources, which = np.unique(found, axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    counts = np.bincount(which)
+    inside = np.isin(sources, recursion).any(axis=0)
+    if len(counts) == 1 or not (counts[inside] == steps).all() or not inside.any():
+        return None
+    groups = [(which == g).nonzero()[0].tolist() for g in range(len(counts))]
+    return [_kind(kind, rows) for rows in sorted(groups)]
 
 
 def _has_weights(structure: Structure, k: int) -> bool:
@@ -70,13 +96,14 @@ def _has_weights(structure: Structure, k: int) -> bool:
 def _parts(kind: Kind, each: int, rest: int) -> Iterator[Kind]:
     """The nodes before the first whole step, then those of each role."""
     for k in range(rest):
-        yield _kind(kind, slice(k, k + 1))
+        yield _kind(kind, [k])
     for k in range(each):
-        yield _kind(kind, slice(rest + k, None, each))
+        yield _kind(kind, range(rest + k, len(kind.nodes), each))
 
 
-def _kind(kind: Kind, rows: slice) -> Kind:
-    part = Kind(kind.nodes[rows], [column[rows] for column in kind.arguments])
+def _kind(kind: Kind, rows: Sequence[int]) -> Kind:
+    columns = [[column[r] for r in rows] for column in kind.arguments]
+    part = Kind([kind.nodes[r] for r in rows], columns)
     if kind.types is not None:
         part.types = list(map(_type, kind.types, part.arguments))
     return part

@@ -107,6 +107,8 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
         raise ValueError(f"broadcast_to: lengths are ints of at least 0, got {shape}")
     if len(shape) < x.ndim:
         raise ValueError(f"broadcast_to: {shape} has fewer axes, got {x.shape}")
+    if shape == x.shape:
+        return x
     if len(shape) > x.ndim:
         x = reshape(x, shape=(1,) * (len(shape) - x.ndim) + x.shape)
     return _broadcast(x, shape=shape)
