@@ -289,9 +289,10 @@ def grown(seed):
 
 @pytest.fixture
 def _usual(monkeypatch):
-    """What pays is batched."""
+    """What pays is batched; a graph has many kinds if it has one to 20 nodes."""
     monkeypatch.setattr(fast, "LEAST_NODES", 30)
     monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
+    monkeypatch.setattr(fast, "MIXED", 0.05)
     strangers._met.clear()
     strangers._vain.clear()
 

@@ -31,7 +31,7 @@ from .recipe import Evaluation, Plan, Recipe
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
 MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes; 1: none
 IRREGULAR = 0.2  # that part where kinds wait for each other, level by level
-MANY_KINDS, MIXED = 20, 0.05  # more kinds, and part of the nodes, are many and dear
+MANY_KINDS, MIXED = 20, 0.2  # more kinds, and part of the nodes, are many and dear
 AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
 _op = attrgetter("op")
 _seen = Cache("graphs seen", 1 << 6)
@@ -169,7 +169,7 @@ class Seen:
                 break
             if few(graph) and not again:
                 raise strangers.Stranger
-            sure = again or not mixed(graph)
+            sure = again or not mixed(graph, MIXED if regular else MIXED / 4)
             with suppress(Irregular):
                 return Plan(graph, outline.place, asked, keep, gradients, regular, sure)
         return None
@@ -215,10 +215,11 @@ def few(graph: Collected) -> bool:
     return _count(graph) < LEAST_NODES or len(graph.kinds) > MOST_KINDS * _count(graph)
 
 
-def mixed(graph: Collected) -> bool:
-    """Whether there are so many kinds that to make a program of them takes long."""
+def mixed(graph: Collected, part: float) -> bool:
+    """Whether there are so many kinds, beside this part of the nodes, that to make a
+    program of them takes longer than to do without."""
     kinds = len(graph.kinds)
-    return MOST_KINDS < 1 and kinds > max(MANY_KINDS, MIXED * _count(graph))
+    return MOST_KINDS < 1 and kinds > max(MANY_KINDS, part * _count(graph))
 
 
 def even(graph: Collected) -> bool:
