@@ -264,3 +264,14 @@ def test_steps_are_kernels(kind, shapes):
     assert len(loops) == (4 if kind is TwoLayers else 2)
     whole = (kind, shapes) != (Leaky, "arrays")
     assert all(x.kernel is not None for x in loops) == whole
+
+
+sequences = st.tuples(st.integers(1, 6), st.sampled_from([(), (2,), (3,)]))
+
+
+@given(st.sampled_from(STEPS), st.lists(sequences, min_size=1, max_size=5))
+def test_sequences_of_any_shapes(kind, shapes):
+    """Of any lengths and numbers of examples in one loss."""
+    rng, r = np.random.default_rng(0), kind()
+    words = [rng.integers(V, size=(length, *shape)) for length, shape in shapes]
+    gradients(read(r, words), single=1e-3)

@@ -10,7 +10,7 @@ This module imports ``collect`` and ``composite``.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from ..composite import PROJECT, Composite, Slots
@@ -37,22 +37,11 @@ def joined(graph: Collected) -> list[Kind] | None:
         if any(isinstance(column[0].type, Slots) for column in kind.arguments):
             return None  # it sees all slots of a node, not those of another
     whole: dict[int, Kind] = {}  # by the number of a kind, what it is part of
-    firsts: dict[int, list[Any]] = {}  # by the number of a whole, what its first takes
     for kinds in alike.values():
-        longer: list[Kind] = []
-        for kind in sorted(kinds, key=_computed, reverse=True):
-            for most in longer:
-                takes = list(map(_taken, kind.nodes[-1].args, most.nodes[-1].args))
-                if firsts.get(id(most), takes) != takes:
-                    continue  # what a column takes of leaves is of one type
-                slots = _aligned(kind, most, graph)
-                if slots is not None:
-                    whole[id(kind)], firsts[id(most)] = most, takes
-                    if slots:
-                        graph.slots.update(dict.fromkeys(kind.nodes, slots))
-                    break
-            else:
-                longer.append(kind)
+        for kind, most, slots in _pairs(kinds, graph) if kinds[1:] else ():
+            whole[id(kind)] = most
+            if slots:
+                graph.slots.update(dict.fromkeys(kind.nodes, slots))
     if not whole:
         return None
     parts: dict[int, list[Kind]] = defaultdict(list)
@@ -65,9 +54,31 @@ def joined(graph: Collected) -> list[Kind] | None:
     ]
 
 
+def _pairs(
+    kinds: Sequence[Kind], graph: Collected
+) -> Iterator[tuple[Kind, Kind, Slot]]:
+    """Kinds of first steps, of which less is computed, each with the one that goes on
+    from there and which of their slots are the same."""
+    computed = {id(kind): _computed(kind) for kind in kinds}
+    firsts: dict[int, list[Any]] = {}  # by the number of a kind, what its first takes
+    longer: list[Kind] = []
+    for kind in sorted(kinds, key=lambda x: computed[id(x)], reverse=True):
+        for most in longer:
+            if computed[id(kind)] == computed[id(most)]:
+                continue
+            takes = list(map(_taken, kind.nodes[-1].args, most.nodes[-1].args))
+            alike = firsts.get(id(most), takes) == takes  # so each column's leaves are
+            slots = _aligned(kind, most, graph) if alike else None
+            if slots is not None:
+                firsts[id(most)] = takes
+                yield kind, most, slots
+                break
+        else:
+            longer.append(kind)
+
+
 def _computed(kind: Kind) -> int:
-    """How many arguments of a node are computed: of steps that go on, those that a
-    first step has of leaves."""
+    """How many arguments of a node are not made of leaves alone."""
     return sum(not _leaves(x) for x in kind.nodes[-1].args)
 
 
@@ -90,7 +101,7 @@ def _aligned(first: Kind, rest: Kind, graph: Collected) -> Slot | None:
     """Which slots are the same, if each node of ``first`` computes what one of ``rest``
     would, of leaves that have fewer leading axes."""
     columns = list(zip(first.arguments, rest.arguments))
-    if _computed(first) == _computed(rest) or not all(_continues(*c) for c in columns):
+    if not all(_continues(*c) for c in columns):
         return None
     if not isinstance(first.op, Composite):
         return {} if LEAST_STEPS * len(first.nodes) <= len(rest.nodes) else None
