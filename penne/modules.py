@@ -54,7 +54,7 @@ class Module:
     def modules(self) -> "dict[str, Module]":
         """Every module by its attribute path, this one ("") first, each once."""
         found: dict[int, tuple[str, Module]] = {}
-        for path, part in self.parts():
+        for path, part in self.parts(_holders):
             if isinstance(part, Module):
                 found.setdefault(id(part), (path, part))
         return dict(found.values())
@@ -84,6 +84,9 @@ class Module:
         return vars(self)
 
 
+HOLDERS = Module, dict, list, tuple  # what may have modules inside
+
+
 def is_computed(value: Any) -> bool:
     """Whether this is an expression that is no parameter."""
     return isinstance(value, Expression) and not isinstance(value, Parameter)
@@ -97,6 +100,10 @@ def _inside(part: Any) -> list[tuple[Any, Any]]:
     if isinstance(part, (list, tuple)):
         return list(enumerate(part))
     return []
+
+
+def _holders(part: Any) -> list[tuple[Any, Any]]:
+    return [(k, x) for k, x in _inside(part) if isinstance(x, HOLDERS)]
 
 
 def _sorted(part: Any) -> list[tuple[Any, Any]]:
