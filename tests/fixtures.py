@@ -1,13 +1,15 @@
-"""Fixtures that hold for all tests of a file that imports them; modules of examples."""
+"""Fixtures that hold for all tests of a file that imports them; what executors agree
+on; modules of examples."""
 
 import sys
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from penne import default_dtype
+from penne import compute_gradients, default_dtype, fast
 from penne.graph import OPS
 from penne.operators import NUMPY
 
@@ -29,6 +31,29 @@ def registries():
     for registry, contents in zip((OPS, NUMPY), before):
         registry.clear()
         registry.update(contents)
+
+
+def gradients(loss, single=1e-5):
+    """The gradients by the fast executor, which are those of the plain one; ``single``:
+    how close they are where some are in single precision."""
+    with fast.enable():
+        found = compute_gradients(loss)
+    with fast.disable():
+        expected = compute_gradients(loss)
+    assert found.keys() == expected.keys()
+    double = all(g.dtype == float for g in expected.values())
+    close = 1e-12 if double else single
+    for p, g in expected.items():
+        assert g.dtype == found[p].dtype
+        assert np.abs(g - found[p]).max() <= close * max(1, np.abs(g).max())
+    return found
+
+
+def counted(loss):
+    """The kinds of nodes that ran."""
+    before = fast.stats()["kinds"]
+    gradients(loss)
+    return fast.stats()["kinds"] - before
 
 
 @contextmanager

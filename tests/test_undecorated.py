@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import counted, gradients
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,29 +22,6 @@ def _every_size(monkeypatch):
     recipe._programs.clear()
     with default_dtype("float64"):
         yield
-
-
-def gradients(loss, single=1e-5):
-    """The gradients by the fast executor, which are those of the plain one; ``single``:
-    how close they are where some are in single precision."""
-    with fast.enable():
-        found = compute_gradients(loss)
-    with fast.disable():
-        expected = compute_gradients(loss)
-    assert found.keys() == expected.keys()
-    double = all(g.dtype == float for g in expected.values())
-    close = 1e-12 if double else single
-    for p, g in expected.items():
-        assert g.dtype == found[p].dtype
-        assert np.abs(g - found[p]).max() <= close * max(1, np.abs(g).max())
-    return found
-
-
-def counted(loss):
-    """The kinds of nodes that ran."""
-    before = fast.stats()["kinds"]
-    gradients(loss)
-    return fast.stats()["kinds"] - before
 
 
 def read(r, words):

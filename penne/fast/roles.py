@@ -6,7 +6,7 @@ times has made the k-th of them N times, always in the same order: so they are k
 N rows each, aligned.  Where first steps make fewer, those of the others are told by
 what they are given.
 
-This module imports ``collect``, ``structure`` and ``components``.
+This module imports ``collect``, ``first_steps``, ``structure`` and ``components``.
 """
 
 from collections import defaultdict
@@ -18,9 +18,8 @@ import numpy as np
 from ..graph import Expression, Op, Parameter
 from .collect import ROW, SLOT, Collected, Kind, plain_type
 from .components import components
+from .first_steps import LEAST_STEPS
 from .structure import LEAF, Structure, sources
-
-LEAST_STEPS = 3
 
 
 def told_apart(graph: Collected, structure: Structure) -> list[Kind] | None:
