@@ -452,3 +452,9 @@ def test_ints_of_numpy_are_ints(kind):
     net = Simple(-3, 2, rng=0)
     loops = [net.transduce([k, k, k])[-1].args for k in (1, kind(1))]
     assert [node.op for (node,) in loops] == [loops[0][0].op] * 2
+
+
+def test_times_are_no_symbols():
+    """Though NumPy has them among its ints."""
+    with pytest.raises(TypeError, match="timedelta"):
+        Layer(-3, 2, rng=0)(np.timedelta64(1))

@@ -351,6 +351,15 @@ def test_products_of_what_is_joined_are_apart():
     agree(loss)
 
 
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_a_state_may_be_joined_of_any_number_of_parts(parts):
+    """Of one, with nothing else, as well."""
+    W, h = weights(parts * H, H), constant(np.ones(H))
+    for _ in range(5):
+        h = tanh(dot(concatenate([h] * parts), W))
+    agree(asum(h))
+
+
 # --- which executor -------------------------------------------------------------------
 
 

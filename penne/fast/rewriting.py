@@ -94,10 +94,8 @@ def split_products(products: Iterable[Instruction]) -> None:
             type = ArrayType(shape, W.type.dtype, W.type.strength)
             rows = Instruction(SLICE, [W], type, None, _rows(start, stop, shape[1]))
             terms.append(Instruction(y.op, [part, rows], y.type, part.space, y.params))
-        *first, last = terms
-        if first[1:]:
-            first = [reduce(lambda a, b: apply(ADD, [a, b], y.type), first)]
-        y.op, y.inputs, y.params = ADD, [*first, last], {}
+        total = reduce(lambda a, b: apply(ADD, [a, b], a.type), terms)
+        y.op, y.inputs, y.params = total.op, total.inputs, total.params
 
 
 @lru_cache(1 << 10)

@@ -210,7 +210,7 @@ _indices = Cache("indices", 1 << 12)
 
 def is_int(x: Any) -> bool:
     """Whether x is an int, of Python or of NumPy."""
-    return type(x) is int or isinstance(x, np.integer)
+    return type(x) is int or (isinstance(x, np.integer) and x.dtype.kind in "iu")
 
 
 def index_of(k: int) -> Expression:
