@@ -212,23 +212,19 @@ def is_small(nodes: Nodes) -> bool:
 
 def few(graph: Collected) -> bool:
     """Whether there is too little to batch."""
-    return _count(graph) < LEAST_NODES or len(graph.kinds) > MOST_KINDS * _count(graph)
+    count = graph.count
+    return count < LEAST_NODES or len(graph.kinds) > MOST_KINDS * count
 
 
 def mixed(graph: Collected, part: float) -> bool:
     """Whether there are so many kinds, beside this part of the nodes, that to make a
     program of them takes longer than to do without."""
-    kinds = len(graph.kinds)
-    return MOST_KINDS < 1 and kinds > max(MANY_KINDS, part * _count(graph))
+    return MOST_KINDS < 1 and len(graph.kinds) > max(MANY_KINDS, part * graph.count)
 
 
 def even(graph: Collected) -> bool:
     """Whether so many nodes are alike that it pays to batch an irregular graph too."""
-    return MOST_KINDS >= 1 or len(graph.kinds) <= IRREGULAR * _count(graph)
-
-
-def _count(graph: Collected) -> int:
-    return sum(len(kind.nodes) for kind in graph.kinds)
+    return MOST_KINDS >= 1 or len(graph.kinds) <= IRREGULAR * graph.count
 
 
 def recomputes(graph: Collected) -> bool:

@@ -26,7 +26,8 @@ from .recursions import flat
 _alone = Cache("kinds of nodes computed alone", 1 << 8)
 _shape = attrgetter("shape")
 LEAST = 3  # elementwise steps that are worth a kernel
-CALL, CALLS = 1e-6, 4  # seconds, about, of a call of NumPy on a vector; of other ops
+CALL = 1e-6  # seconds, about, of a call of NumPy on a vector
+CALLS = 4  # of them, about, to an op that is not one of NumPy's
 
 
 def computed(x: Expression, arrays: Sequence[Any]) -> Computed:

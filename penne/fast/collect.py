@@ -175,6 +175,11 @@ class Collected:
         for op in mixed:
             groups[op].sort(key=_serial)
 
+    @property
+    def count(self) -> int:
+        """How many nodes the kinds have."""
+        return sum(len(kind.nodes) for kind in self.kinds)
+
     def place(self, node: Expression, slot: int) -> tuple[Expression, int]:
         """The node that is a row, and which of its slots, of a slot of a node."""
         loop = self.unrolled.get(node)

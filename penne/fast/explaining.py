@@ -52,10 +52,11 @@ def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explan
 
 
 def _summary(graph: Collected) -> str:
-    count = sum(len(kind.nodes) for kind in graph.kinds)
     alone = sum(len(kind.nodes) == 1 for kind in graph.kinds)
     kinds = len(graph.kinds)
-    return f"{_some(count, 'node')} of {_some(kinds, 'kind')}, {alone} of them alone"
+    return (
+        f"{_some(graph.count, 'node')} of {_some(kinds, 'kind')}, {alone} of them alone"
+    )
 
 
 def _some(count: int, what: str) -> str:

@@ -3,8 +3,8 @@
 A recurrent network starts from a state without the axis of examples, such as zeros of
 (size,), and goes on with one of (examples, size).  So its first step is another kind,
 and its products are those of a vector; by the law of leading axes it would compute the
-same from a state for each example.  So it is with each layer of an undecorated step,
-whose first state may be of another dtype as well.
+same from a state for each example.  So it is with the layers and the elementwise ops of
+an undecorated step, whose first state may be of another dtype, or made of constants.
 
 This module imports ``collect`` and ``composite``.
 """

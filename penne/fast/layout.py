@@ -51,7 +51,7 @@ class Layout:
         self.indices = {i: self._index(*i) for i in program.indices}
         self.rows = {i: self._row(*i) for i in program.picks}
         self.cuts: dict[Any, Any] = {}
-        self.spans: dict[int, dict[int, tuple[int, int]]] = {}
+        self.spans: dict[int, dict[int, tuple[int, int]]] = {}  # by space and level
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
         self.shares: dict[Any, Any] = {}  # of recursions, what is for which thread

@@ -142,8 +142,8 @@ class Program:
         """Take what does not recur out of recursions that join it with what does."""
         found = products_of_joins(reachable(self.outputs))
         if found:
-            loops = [b.instructions for b in blocks(self.outputs) if b.loop]
-            inside = {x for loop in loops for x in loop}
+            loops = (b for b in blocks(self.outputs) if b.loop)
+            inside = {x for loop in loops for x in loop.instructions}
             split_products(y for y in found if y.inputs[0] in inside)
 
     def _unify(self) -> None:

@@ -139,7 +139,7 @@ class Plan:
         self.nodes = [
             (x, {k: self._row(code) for k, code in slots.items()}) for x, slots in nodes
         ]
-        self.size = sum(len(kind.nodes) for kind in graph.kinds), len(graph.kinds)
+        self.size = graph.count, len(graph.kinds)
         self.asked = [place[x] for x in arrays]
         leaves = list(map(place_in, structure.leaves))
         self.leaves = [place[x] for x, _ in leaves]

@@ -18,7 +18,7 @@ _vain = Cache("graphs looked at in vain", 1 << 8)
 
 
 class Stranger(Exception):
-    """A structure that has not come before."""
+    """A graph that gets no plan before it, or its structure, comes again."""
 
 
 def greet(structure: Hashable) -> None:
