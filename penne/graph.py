@@ -6,7 +6,7 @@ forward function on arrays with a shape signature and a gradient rule on express
 ``@op`` makes one from a plain NumPy function and enters it into ``OPS``.
 
 Leaves are ``Constant`` and ``Parameter``.  This module imports ``signature``,
-``leading``, ``dtypes``, ``operators`` and ``settings``.
+``leading``, ``dtypes``, ``calls``, ``operators`` and ``settings``.
 """
 
 import inspect
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .calls import bound
 from .dtypes import (
     NUMBER,
     STRONG,
@@ -38,6 +39,7 @@ from .settings import Cache, current_dtype
 from .signature import Shape, signature
 
 _NUMBERS = (bool, int, float)
+_ALL = slice(None)
 _serials = count()
 _built = Cache("shape checks", 1 << 16)
 _plans = Cache("calls to wrap or cast", 1 << 14)
@@ -219,6 +221,17 @@ def literal(value: float, dtype: np.dtype[Any]) -> Expression:
     return found
 
 
+def _numbered(x: Any, other: Any) -> Any:
+    """x; as a leaf, if it is a number written in Python that meets a floating one."""
+    if type(x) in _NUMBERS[1:] and isinstance(other, Expression) and other.floating:
+        return literal(x, other.dtype)
+    return x
+
+
+def _listed(x: Any) -> bool:
+    return type(x) in (list, tuple) and all(isinstance(a, Expression) for a in x)
+
+
 def topological(
     roots: Iterable[Expression], known: Container[Expression] = ()
 ) -> list[Expression]:
@@ -265,7 +278,7 @@ class Op:
         signature: str | Callable[..., str],
         gradient: Callable[..., Any] | None = None,
         dtype: Rule = promoted_dtype,
-        meet: slice = slice(None),
+        meet: slice = _ALL,
         normalize: Callable[..., dict[str, Any]] = lambda name, shapes, params: params,
         total: Callable[..., Expression | None] | None = None,
         batch: bool = True,
@@ -308,7 +321,13 @@ class Op:
 
     def _build(self, args: tuple[Any, ...], given: dict[str, Any]) -> Expression:
         """A call seen for the first time, or with arguments to wrap or to cast."""
-        arrays, params = self._bind(args, given)
+        if self.arity == 2 == len(args) and self.meet is _ALL and not given:
+            x, y = map(_numbered, args, args[::-1])
+            if x is not args[0] or y is not args[1]:
+                return self(x, y)
+        elif len(args) == 1 and self.variadic and _listed(args[0]):
+            return self(*args[0], **given)
+        arrays, params = bound(self, args, given)
         mixed = [a if type(a) in _NUMBERS else constant(a) for a in arrays]
         key = self, *call_keys([getattr(x, "type", x) for x in mixed]), *typed(params)
         found = _plans.get(key)
@@ -350,31 +369,11 @@ class Op:
                 casts[k] = dtype
         return casts
 
-    def _bind(self, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, Any]:
-        """Array arguments, and static parameters by name, of one call."""
-        if len(args) == self.arity and not self.keywords and not given:
-            return args, given
-        if self.variadic:
-            listed = bool(args) and isinstance(args[0], (list, tuple))
-            arrays, rest = (tuple(args[0]), args[1:]) if listed else (args, ())
-        else:
-            arrays, rest = args[: self.arity], args[self.arity :]
-        params = {**self.defaults, **dict(zip(self.keywords, rest)), **given}
-        enough = len(arrays) >= max(1, self.arity) and len(rest) <= len(self.keywords)
-        if not enough or set(params) != set(self.keywords):
-            seen = [f"{len(arrays) + len(rest)} arguments", *given]
-            raise TypeError(f"{self.name}: takes {self.takes}, got {', '.join(seen)}")
-        return arrays, {k: _static(v) for k, v in params.items()}
-
 
 def _cast(x: Any, cast: Any) -> Expression:
     if cast is None:
         return x
     return cast if isinstance(cast, Expression) else OPS["astype"](x, dtype=cast)
-
-
-def _static(value: Any) -> Any:
-    return tuple(map(_static, value)) if isinstance(value, (list, tuple)) else value
 
 
 def op(signature: str | Callable[..., str], **rules: Any) -> Callable[..., Op]:

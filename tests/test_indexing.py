@@ -33,18 +33,20 @@ def indices(draw):
     integer arrays that broadcast, masks; in any order."""
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=4))
     together = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=2))
-    items, axis = [], 0
+    dots = draw(st.sampled_from([None, "before", "behind"]))
+    axis = draw(st.integers(0, len(shape))) if dots == "before" else 0
+    items = [...] if dots == "before" else []
     while axis < len(shape):
         kind = draw(st.sampled_from(["int", "slice", "array", "mask", "new", "end"]))
-        if kind == "end":
+        if kind == "end" and dots != "before":
             break
         if kind == "new" and sum(i is None for i in items) < 2:
             items.append(None)
-        elif kind != "new":
+        elif kind not in ("new", "end"):
             items.append(draw(item(kind, shape[axis], together)))
             axis += 1
-    if draw(st.booleans()):
-        items.insert(draw(st.sampled_from([0, len(items)])), ...)
+    if dots == "behind":
+        items.append(...)
     return shape, tuple(items)
 
 
@@ -67,6 +69,40 @@ def test_getitem(case):
     shape, index = case
     x = np.arange(np.prod(shape), dtype="float64").reshape(shape)
     same(constant(x)[index], x[index])
+
+
+@given(indices(), seeds)
+def test_getitem_again(case, seed):
+    """An index of a form that came before names its own places; those that are not
+    there are refused as the first time."""
+    shape, index = case
+    rng = np.random.default_rng(seed)
+    x = np.arange(np.prod(shape), dtype="float64").reshape(shape)
+    for _ in range(3):
+        same(constant(x)[index], x[index])
+        index = tuple(moved(k, min(shape), rng) for k in index)
+    for k, place in enumerate(index):
+        if isinstance(place, (int, np.ndarray)) and np.size(place):
+            beyond = (*index[:k], place * 0 + max(shape), *index[k + 1 :])
+            with pytest.raises(IndexError, match="out of range"):
+                constant(x)[beyond]
+
+
+def moved(place, size, rng):
+    """Other places on an axis of at least this size; anything else as it is."""
+    if isinstance(place, int):
+        return int(rng.integers(-size, size))
+    if isinstance(place, np.ndarray) and place.dtype.kind == "i":
+        return rng.integers(-size, size, place.shape)
+    return place
+
+
+def test_bounds_that_are_no_ints():
+    """A slice that equals one that came before, but is of floats, is refused."""
+    x = constant(x23)
+    same(x[0:1], x23[0:1])
+    with pytest.raises(TypeError):
+        x[0.0:1.0]
 
 
 @given(indices(), st.booleans())

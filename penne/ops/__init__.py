@@ -59,12 +59,12 @@ from .elementwise import (
     tanh,
     where,
 )
+from .indexing import getitem, one_hot, setitem, take, take_along_axis
 from .linalg import *  # noqa: F403  # as above
 from .linear import dot, matmul, outer, vecdot
 from .opaque import numerical as numerical
 from .reduction import amax, amin, argmax, asum, logsumexp, mean, var
 from .rounding import *  # noqa: F403  # as above
-from .selection import getitem, one_hot, setitem, take, take_along_axis
 from .shape import (
     broadcast_to,
     concatenate,

@@ -12,7 +12,8 @@ from ..graph import Expression, constant
 from ..signature import Shape
 from .axes import negative_axes, negative_axis
 from .elementwise import where
-from .selection import take, unslice_axes
+from .indexing import take
+from .selection import unslice_axes
 from .shape import broadcast_to, concatenate, reshape, transpose
 
 __all__ = [

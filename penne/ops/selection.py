@@ -1,8 +1,8 @@
-"""Indexing: ``x[...]``, lookups, and their inverses.
+"""Slices and lookups, their inverses, and what may be an index.
 
 Slices and new axes are static (``slice_axes``, inverse ``unslice_axes``); integers
 and integer arrays are inputs (``gather``, inverse ``scatter_add``), so that a
-different symbol is not a different op.
+different symbol is not a different op.  ``indexing`` has what the user writes.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,18 @@ import numpy as np
 from ..dtypes import INDEX, first_dtype
 from ..graph import Constant, Expression, constant, literal, op
 from ..rows import sum_rows
-from ..settings import Cache, current_dtype
-from ..signature import Shape, broadcast_shapes, group
-from .axes import negative_axis
-from .elementwise import astype, equal, where
+from ..settings import Cache
+from ..signature import Shape, group
+from .elementwise import equal, where
 from .shape import (
-    broadcast_to,
     concatenate,
-    expand_dims,
     reshape,
     stack,
-    transpose,
 )
 
 Array = np.ndarray[Any, Any]
 Step = tuple[int, int | None, int]
+FEW = 64  # numbers, of which Python finds the largest sooner than NumPy
 
 
 # --- slices ---------------------------------------------------------------------------
@@ -202,7 +199,7 @@ def overwrite(x: Array, v: Array, i: Array) -> Array:
     return y
 
 
-# --- what the user writes -------------------------------------------------------------
+# --- what may be an index -------------------------------------------------------------
 
 _rows = Cache("rows of types", 1 << 10)
 _indices = Cache("indices", 1 << 12)
@@ -230,88 +227,15 @@ def row(x: Expression, k: int) -> Expression:
     return Expression(gather, (x, index), *found)
 
 
-def getitem(x: Any, index: Any) -> Expression:
-    """``x[index]`` as NumPy has it: ints, slices, ``...``, ``newaxis``, integer
-    arrays and boolean masks.
-
-    Raises IndexError for too many indices or one out of range, TypeError for a
-    mask that is an expression (its count is not known: evaluate it first).
-    """
-    x = constant(x)
-    if is_int(index) and x.type.shape:
-        _check_range("getitem", index, x.type.shape[0])
-        return row(x, index)
-    items = _expanded_index(index if isinstance(index, tuple) else (index,), x.shape)
-    steps: list[Step] = []
-    arrays: dict[int, Expression] = {}
-    kept: list[int | None] = []
-    for item in items:
-        axis = len(steps)
-        kept.append(None if item is None else axis)
-        if isinstance(item, slice):
-            steps.append(_canonical(item, x.shape[axis]))
-        elif item is not None:
-            steps.append((0, x.shape[axis], 1))
-            arrays[axis] = checked_array("getitem", item, x.shape[axis])
-    if any(step != (0, n, 1) for step, n in zip(steps, x.shape)):
-        x = slice_axes(x, steps=tuple(steps))
-    return _gathered(x, arrays, kept)
-
-
-def _expanded_index(items: tuple[Any, ...], shape: Shape) -> list[Any]:
-    """One item for each axis of ``shape``, and None for each new one."""
-    full: list[Any] = []
-    masks: list[tuple[int, Shape]] = []
-    for item in items:
-        mask = _as_mask(item)
-        if mask is not None:
-            masks.append((len(full), mask.shape))
-        full.extend([item] if mask is None else mask.nonzero())
-    used = sum(item is not None and item is not ... for item in full)
-    dots = [k for k, item in enumerate(full) if item is ...]
-    if used > len(shape) or len(dots) > 1:
-        wrong = "too many indices" if used > len(shape) else "more than one '...'"
-        raise IndexError(f"getitem: {wrong} for shape {shape}, got {items}")
-    at = dots[0] if dots else len(full)
-    rest = [slice(None)] * (len(shape) - used)
-    for place, wanted in masks:
-        before = sum(item is not None and item is not ... for item in full[:place])
-        _check_mask(wanted, shape, before + len(rest) * (place > at))
-    return full[:at] + rest + full[at + 1 :]
-
-
-def _check_mask(wanted: Shape, shape: Shape, axis: int) -> None:
-    if shape[axis : axis + len(wanted)] != wanted:
-        raise IndexError(f"getitem: mask of shape {wanted} does not fit {shape}")
-
-
-def _as_mask(item: Any) -> Array | None:
-    if isinstance(item, Expression):
-        if item.dtype.kind != "b":
-            return None
-        if not isinstance(item, Constant):
-            raise TypeError(
-                "getitem: a mask that is an expression has no count yet, "
-                "write x[compute_value(mask)] or where(mask, x, 0)"
-            )
-        item = item.value
-    array = np.asarray(item) if isinstance(item, (list, np.ndarray)) else None
-    return array if array is not None and array.dtype.kind == "b" else None
-
-
-def _canonical(item: slice, size: int) -> Step:
-    start, stop, step = item.indices(size)
-    if not len(range(start, stop, step)):
-        return 0, 0, 1
-    return start, (None if stop < 0 else stop), step
-
-
 def checked_array(
     name: str, item: Any, size: int, least: int | None = None
 ) -> Expression:
     """An int or integer array, from ``least`` (by default -size) to below ``size``
     where its values are known."""
     least = -size if least is None else least
+    if is_int(item):
+        check_range(name, item, size, least)
+        return index_of(item)
     empty = isinstance(item, list) and not item
     index = constant(np.empty(0, np.intp) if empty else item)
     if index.dtype.kind not in "iu":
@@ -320,10 +244,18 @@ def checked_array(
             f"ints or bools, got {index.dtype}"
         )
     if isinstance(index, Constant) and index.size:
-        _check_range(name, int(index.value.min()), size, least)
-        _check_range(name, int(index.value.max()), size, least)
+        for k in _extremes(index.value):
+            check_range(name, k, size, least)
     note_limits(index, least, size)
     return index
+
+
+def _extremes(numbers: Array) -> tuple[int, int]:
+    """The least and the largest."""
+    if numbers.size > FEW:
+        return int(numbers.min()), int(numbers.max())
+    few = numbers.ravel().tolist()
+    return min(few), max(few)
 
 
 def note_limits(index: Expression, low: int, high: int) -> bool:
@@ -344,113 +276,7 @@ def check_within(what: str, numbers: Array, low: int, high: int) -> None:
         raise IndexError(f"{what} {wrong} is outside [{low}, {high})")
 
 
-def _check_range(name: str, index: int, size: int, least: int | None = None) -> None:
+def check_range(name: str, index: int, size: int, least: int | None = None) -> None:
+    """Raise IndexError where there is no such place on an axis."""
     if not (-size if least is None else least) <= index < size:
         raise IndexError(f"{name}: index {index} is out of range, the axis has {size}")
-
-
-def _gathered(x: Expression, arrays: dict[int, Expression], kept: list[Any]) -> Any:
-    """x indexed by ``arrays`` at their axes, then new axes put in."""
-    if not arrays:
-        return expand_dims(x, _new_axes(kept)) if None in kept else x
-    indices = _alike(list(arrays.values()))
-    axes, order, after = list(arrays), kept, x.ndim - 1 - max(arrays)
-    found = kept.index(axes[0])
-    if kept[found : found + len(axes)] != axes:  # apart: NumPy puts them in front
-        rest = [k for k in range(x.ndim) if k not in arrays]
-        x = transpose(x, axes=(*axes, *rest))
-        order, after = [*axes, *(k for k in kept if k not in arrays)], len(rest)
-    y = gather(x, *indices, rank=indices[0].ndim, after=after)
-    result: list[int | None] = []
-    for k in order:
-        result.extend(
-            [k] if k not in arrays else [0] * (indices[0].ndim * (k == axes[0]))
-        )
-    return expand_dims(y, _new_axes(result)) if None in result else y
-
-
-def _alike(indices: list[Expression]) -> list[Expression]:
-    """Index arrays broadcast to one shape."""
-    shapes = [i.shape for i in indices]
-    if len(set(shapes)) == 1:
-        return indices
-    try:
-        shape = broadcast_shapes(shapes)
-    except ValueError:
-        seen = " and ".join(map(str, shapes))
-        wrong = f"getitem: index arrays do not broadcast, got {seen}"
-        raise IndexError(wrong) from None
-    return [broadcast_to(i, shape) for i in indices]
-
-
-def _new_axes(kept: list[Any]) -> tuple[int, ...]:
-    return tuple(k for k, item in enumerate(kept) if item is None)
-
-
-def setitem(x: Any, index: Any, value: Any) -> Expression:
-    """A copy of x in which ``value`` stands at ``x[index]``: what ``x[index] = value``
-    would make of an array.  ``index`` as for ``x[index]``.
-
-    >>> from penne import compute_value
-    >>> compute_value(setitem([1.0, 2.0, 3.0], slice(1, None), 0.0))
-    array([1., 0., 0.])
-    """
-    x = constant(x)
-    places = getitem(constant(np.arange(x.size).reshape(x.shape)), index)
-    value = reshape(broadcast_to(value, places.shape), (-1,))
-    flat = overwrite(reshape(x, (-1,)), value, reshape(places, (-1,)))
-    return reshape(flat, x.shape)
-
-
-def take(x: Any, indices: Any, axis: int | None = None) -> Expression:
-    """NumPy's ``take``: ``x[indices]`` along ``axis``, by default of x laid flat.
-
-    >>> from penne import compute_value
-    >>> compute_value(take([1.0, 2.0, 3.0], [2, 0]))
-    array([3., 1.])
-    """
-    x = constant(x)
-    if axis is None:
-        return take(reshape(x, (-1,)), indices, 0)
-    axis = negative_axis("take", axis, x.ndim)
-    indices = checked_array("take", indices, x.shape[axis])
-    return gather(x, indices, rank=indices.ndim, after=-1 - axis)
-
-
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expression:
-    """NumPy's ``take_along_axis``: for each line along ``axis`` its own indices.
-
-    >>> from penne import compute_value
-    >>> compute_value(take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1))
-    array([[2.],
-           [3.]])
-    """
-    x = constant(x)
-    axis = negative_axis("take_along_axis", axis, x.ndim)
-    indices = checked_array("take_along_axis", indices, x.shape[axis])
-    if indices.ndim != x.ndim:
-        seen = f"got {x.shape} and {indices.shape}"
-        raise ValueError(f"take_along_axis: arguments differ in their axes, {seen}")
-    if axis == -1:
-        return gather(x, indices, rank=1, after=0)
-    order = [k for k in range(x.ndim) if k != x.ndim + axis] + [x.ndim + axis]
-    back = tuple(order.index(k) for k in range(x.ndim))
-    y = gather(
-        transpose(x, axes=order), transpose(indices, axes=order), rank=1, after=0
-    )
-    return transpose(y, axes=back)
-
-
-def one_hot(index: Any, size: int) -> Expression:
-    """Vectors of length ``size``, 1 at ``index`` and else 0; a list gives a matrix.
-
-    Raises IndexError for an index outside [0, size).
-
-    >>> from penne import compute_value
-    >>> compute_value(one_hot([2, 0], 3))
-    array([[0., 0., 1.],
-           [1., 0., 0.]], dtype=float32)
-    """
-    index = checked_array("one_hot", index, size, least=0)
-    hot = equal(expand_dims(index, -1), constant(np.arange(size)))
-    return astype(hot, dtype=current_dtype())

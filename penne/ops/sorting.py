@@ -13,8 +13,9 @@ from ..signature import Shape, group
 from .arrangement import flip, ravel, sliced
 from .axes import negative_axes, negative_axis
 from .elementwise import astype, equal, sqrt, where
+from .indexing import take_along_axis
 from .reduction import sum_dtype, var
-from .selection import checked_array, scatter_add, take_along_axis
+from .selection import checked_array, scatter_add
 from .shape import concatenate, reshape, stack, transpose
 
 Array = np.ndarray[Any, Any]
