@@ -67,6 +67,21 @@ def test_gradients_that_are_held():
             np.testing.assert_array_equal(g, copy[p])
 
 
+def test_large_gradients_lie_in_buffers():
+    """Gradients, of which those of gates are columns of larger ones, take memory that
+    was used before."""
+    r = LSTM(4, 128, rng=0)
+    inputs = np.random.default_rng(0).normal(size=(9, 8, 4))
+    found = compute_loss_and_gradients(asum(stack(list(r.transduce(list(inputs))))))[1]
+    kept = {id(x) for same in buffers._buffers.values() for x in same}
+    large = [g for g in found.values() if g.nbytes >= buffers.LEAST]
+    assert len(large) >= 3
+    for g in large:
+        while g.base is not None:
+            g = g.base
+        assert id(g) in kept
+
+
 def test_values_that_are_held():
     """So does each value of a mapping, and a view of one when the mapping is gone."""
     make = model()

@@ -273,6 +273,7 @@ def _usual(monkeypatch):
     monkeypatch.setattr(fast, "MIXED", 0.05)
     strangers._met.clear()
     strangers._vain.clear()
+    strangers._irregular.clear()
 
 
 @pytest.mark.usefixtures("_usual")
@@ -302,6 +303,31 @@ def test_a_program_is_made_for_the_second_of_its_structure():
     for seed in range(6, 12):
         gradients(grown(seed))
     assert fast.stats()["batched"] - before == 6
+
+
+def rounds(count):
+    """Rounds, each of which starts from all states of the one before."""
+    W, h, U = weights(H, H), weights(H, rng=1), weights(10 * H, H, rng=2)
+    for _ in range(count):
+        states = [h]
+        for _ in range(10):
+            states.append(tanh(dot(states[-1], W)))
+        h = tanh(dot(concatenate(states[1:]), U))
+    return asum(h)
+
+
+@pytest.mark.usefixtures("_usual")
+def test_what_was_irregular_is_not_tried_as_regular_each_time(monkeypatch):
+    """A graph of the same ops as others that were irregular is collected once, not
+    twice, and is right."""
+    ways, collected = [], fast.Collected
+    monkeypatch.setattr(
+        fast, "Collected", lambda *a: ways.append(a[3]) or collected(*a)
+    )
+    for count in range(3, 21):
+        gradients(rounds(count))
+    assert ways.count(True) <= strangers.ROW + 4
+    assert ways.count(False) >= 16
 
 
 # --- values of composite nodes --------------------------------------------------------

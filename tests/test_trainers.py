@@ -265,7 +265,7 @@ def test_gradients_that_are_values():
     given = {a: b.value.T, b: np.ones((70, 70)), c: a.value[:]}
     assert _unfailing(given) == {b}
     trainer = SGD(1.0)
-    trainer._write(trainer._updates(given))
+    trainer._write(trainer._updates(given, 1.0))
     assert [p.value[0, 0] for p in (a, b, c)] == [-1, 1, 2]
 
 

@@ -135,6 +135,7 @@ class Seen:
 
     def __init__(self, outline: Outline):
         self.alive = outline.params()
+        self.ops = frozenset(map(_op, outline.nodes))
         self.times = 0
         self.plan: Plan | None = None
         self.refused = False
@@ -147,15 +148,14 @@ class Seen:
         again = self.times >= AGAIN
         if self.plan is not None or self.refused:
             return self.plan
-        ops = frozenset(map(_op, outline.nodes))
-        if not again and MOST_KINDS < 1 and strangers.passed_by(ops):
+        if not again and MOST_KINDS < 1 and strangers.passed_by(self.ops):
             return None
         try:
             self.plan = self._made(outline, wanted, keep, gradients, again)
             self.refused = self.plan is None
         except strangers.Stranger:
             pass
-        strangers.looked(ops, in_vain=self.plan is None)
+        strangers.looked(self.ops, in_vain=self.plan is None)
         return self.plan
 
     def _made(
@@ -163,6 +163,8 @@ class Seen:
     ) -> Plan | None:
         order = outline.ordered()
         for regular in (True, False):
+            if regular and MOST_KINDS < 1 and strangers.surely_irregular(self.ops):
+                continue
             graph = Collected(order, outline.known, None if keep else wanted, regular)
             asked = [x for x in wanted if x in graph.where]
             if not asked or recomputes(graph) or not (regular or even(graph)):
@@ -170,8 +172,13 @@ class Seen:
             if few(graph) and not again:
                 raise strangers.Stranger
             sure = again or not mixed(graph, MIXED if regular else MIXED / 4)
+            plan = None
             with suppress(Irregular):
-                return Plan(graph, outline.place, asked, keep, gradients, regular, sure)
+                plan = Plan(graph, outline.place, asked, keep, gradients, regular, sure)
+            if regular:
+                strangers.tried(self.ops, plan is not None)
+            if plan is not None:
+                return plan
         return None
 
 

@@ -19,6 +19,7 @@ from ..graph import Expression, Parameter
 from ..randomness import Random
 from ..rows import Rows, compact
 from ..settings import Cache
+from .buffers import empty
 from .collect import ROW, ROWS, Collected, Source, source_of
 from .first_steps import joined
 from .halves import halves
@@ -310,7 +311,7 @@ def _sum(a: Any, b: Any) -> Any:
 def _owned(array: Any, sparse: bool) -> Any:
     if isinstance(array, Rows):
         return array if sparse else array.dense()
-    return compact(_own(array))
+    return compact(_own(array), empty)
 
 
 def _own(array: Any) -> Any:

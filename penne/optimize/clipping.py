@@ -3,6 +3,7 @@
 This module imports ``graph`` and ``rows``.
 """
 
+from itertools import chain
 from math import fsum, inf, sqrt
 from typing import Any
 
@@ -22,17 +23,22 @@ def clipped(gradients: Gradients, bound: float) -> Gradients:
     Raises FloatingPointError where it is infinite.  Pascanu, Mikolov and Bengio 2013,
     *On the difficulty of training recurrent neural networks*, algorithm 1.
     """
-    arrays = [g.values if isinstance(g, Rows) else g for g in gradients.values()]
-    norm = sqrt(fsum(x for a in arrays for x in _squares(a)))
-    if norm == inf:
-        raise FloatingPointError("clip_gradients: the norm of the gradients is inf")
-    if norm <= bound:
+    scale = clipping_scale(gradients, bound)
+    if scale == 1:
         return gradients
-    scale = bound / norm
     return {
         p: g._replace(values=g.values * scale) if isinstance(g, Rows) else g * scale
         for p, g in gradients.items()
     }
+
+
+def clipping_scale(gradients: Gradients, bound: float) -> float:
+    """What ``clipped`` scales by: 1 where the norm is within the bound."""
+    arrays = [g.values if isinstance(g, Rows) else g for g in gradients.values()]
+    norm = sqrt(fsum(chain.from_iterable(map(_squares, arrays))))
+    if norm == inf:
+        raise FloatingPointError("clip_gradients: the norm of the gradients is inf")
+    return 1.0 if norm <= bound else bound / norm
 
 
 def _squares(a: Array) -> list[float]:

@@ -21,7 +21,7 @@ from ..compute import Values, compute_loss_and_gradients
 from ..graph import Expression, Parameter
 from ..modules import Module, fitted
 from ..rows import Rows
-from .clipping import Gradients, clipped, clipped_values
+from .clipping import Gradients, clipped_values, clipping_scale
 from .limits import check_settings
 
 Array = np.ndarray[Any, Any]
@@ -38,12 +38,12 @@ class Step:
     steps, this one included; ``a`` and ``b``, arrays like the gradient to compute in.
     """
 
-    __slots__ = ("rate", "t", "a", "b", "decayed")
+    __slots__ = ("rate", "t", "a", "b", "g")
     rate: float
     t: int
 
     def __init__(self, like: Array):
-        self.a, self.b, self.decayed = (np.empty_like(like) for _ in range(3))
+        self.a, self.b, self.g = (np.empty_like(like) for _ in range(3))
 
     def blend(self, mean: Array, beta: float, x: Array) -> None:
         """mean := beta * mean + (1 - beta) * x, in place; x is not a, which is used."""
@@ -143,15 +143,16 @@ class Trainer(ABC):
         )
         if self.clip_values is not None:
             gradients = clipped_values(gradients, self.clip_values)
+        scale = 1.0
         if self.clip_gradients is not None:
-            gradients = clipped(gradients, self.clip_gradients)
-        self._write(self._updates(gradients))
+            scale = clipping_scale(gradients, self.clip_gradients)
+        self._write(self._updates(gradients, scale))
         return float(value)
 
-    def _updates(self, gradients: Gradients) -> list[Update]:
-        """All updates: computed in copies or, after these, in place where they cannot
-        fail; what fails has changed nothing."""
-        direct = _unfailing(gradients)
+    def _updates(self, gradients: Gradients, scale: float) -> list[Update]:
+        """All updates, for gradients times ``scale``: computed in copies or, after
+        these, in place where they cannot fail; what fails has changed nothing."""
+        direct = _unfailing(gradients)  # as no scale is above 1
         order = sorted(gradients, key=direct.__contains__) if direct else gradients
         rates = {x: x._rate(self.steps) for x in (self, *self.groups.values())}
         updates = []
@@ -160,7 +161,7 @@ class Trainer(ABC):
                 trainer = self._others.get(p, self)
                 rate = rates[trainer]
                 try:
-                    update = trainer._update(p, gradients[p], rate, p in direct)
+                    update = trainer._update(p, gradients[p], scale, rate, p in direct)
                 except FloatingPointError as error:
                     name = type(trainer).__name__
                     message = f"{name}: {error}, in the update of {p!r}"
@@ -182,7 +183,9 @@ class Trainer(ABC):
             )
         return rate
 
-    def _update(self, p: Parameter, g: Any, rate: float, direct: bool) -> Update:
+    def _update(
+        self, p: Parameter, g: Any, scale: float, rate: float, direct: bool
+    ) -> Update:
         """The update of p, in copies of what it changes unless ``direct``."""
         rows: Any = ...
         if isinstance(g, Rows):
@@ -198,13 +201,15 @@ class Trainer(ABC):
         if step is None or step.a.shape != new[0].shape:
             step = self._room[room] = Step(new[0])
         step.rate, step.t = rate, self.times.get(p, 0) + 1
+        if scale != 1:
+            g = np.multiply(g, scale, out=step.g)
         self._descend(g, step, *new)
         return self, p, rows, kept, new
 
     def _descend(self, g: Array, step: Step, value: Array, *memory: Array) -> None:
         decay = self.weight_decay
         if decay and not self.decoupled:
-            g = np.add(np.multiply(value, decay, out=step.decayed), g, out=step.decayed)
+            g = np.add(np.multiply(value, decay, out=step.a), g, out=step.g)
         change = self._change(g, step, *memory)
         if decay and self.decoupled:
             value *= 1 - step.rate * decay
