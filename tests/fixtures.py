@@ -1,6 +1,7 @@
 """Fixtures that hold for all tests of a file that imports them; what executors agree
 on; modules of examples."""
 
+import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,6 +15,9 @@ from penne.graph import OPS
 from penne.operators import NUMPY
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +35,13 @@ def registries():
     for registry, contents in zip((OPS, NUMPY), before):
         registry.clear()
         registry.update(contents)
+
+
+@pytest.fixture(autouse=True)
+def kernels_apart(tmp_path_factory, monkeypatch):
+    """Machine code of tests is kept apart from the user's."""
+    place = tmp_path_factory.getbasetemp() / "kernels"
+    monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
 
 
 def gradients(loss, single=1e-5):

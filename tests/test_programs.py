@@ -1,13 +1,21 @@
 """What programs the fast executor makes of graphs, and that they are right."""
 
-import os
-import subprocess
-import sys
 from functools import reduce
-from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import (  # noqa: F401  # every_size is for every test here
+    PRODUCTS,
+    H,
+    Own,
+    V,
+    agree,
+    every_size,
+    outputs,
+    recipe,
+    sentences,
+    weights,
+)
 
 import penne
 from penne import *
@@ -15,84 +23,12 @@ from penne import caches, cell, fast
 from penne.compute import compute_loss_and_gradients
 from penne.fast import kernels
 from penne.fast.adjoint import reachable
-from penne.fast.collect import Collected
 from penne.fast.fusing import is_elementwise
-from penne.fast.outline import Outline
 from penne.fast.program import Irregular
-from penne.fast.recipe import Plan, Recipe
 from penne.graph import OPS
 from penne.recurrent import variants
 from penne.recurrent.unit import RecurrentUnit
 from penne.recurrent.variants import StandardLSTM
-
-V, H = 5, 3
-PRODUCTS = OPS["vecmat"], OPS["matmat"]
-
-
-@pytest.fixture(autouse=True)
-def _every_size(monkeypatch):
-    """Graphs are batched whatever their size; parameters are float64."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    with default_dtype("float64"):
-        yield
-
-
-class Own(Transducer):
-    """An undecorated cell."""
-
-    def __init__(self, insize, size):
-        self.gate = Layer([insize, size, "diag"], size, f=sigmoid, rng=0)
-        self.write = Layer([insize, size], size, rng=1)
-
-    def start(self):
-        self.h = constant(np.zeros(H))
-
-    def step(self, inp):
-        f = self.gate(inp, self.h, self.h)
-        self.h = f * self.h + (1 - f) * self.write(inp, self.h)
-        return self.h
-
-
-def weights(*shape, rng=0):
-    """A parameter of small numbers."""
-    return parameter(np.random.default_rng(rng).normal(size=shape) / 2)
-
-
-def recipe(loss, regular=True, gradients=True):
-    """How a loss is computed, with its gradients."""
-    outline = Outline([loss])
-    graph = Collected(outline.ordered(), {}, [loss], regular)
-    plan = Plan(graph, outline.place, [loss], False, gradients, regular)
-    return Recipe(plan, outline.nodes)
-
-
-def agree(loss, batched=True):
-    """The gradients, which are those of the plain executor."""
-    before = fast.stats()["batched"]
-    with fast.enable():
-        got = compute_gradients(loss)
-        value = compute_value(loss)
-    assert (fast.stats()["batched"] > before) == batched
-    with fast.disable():
-        expected = compute_gradients(loss)
-        assert np.isclose(value, compute_value(loss), rtol=1e-12)
-    assert set(got) == set(expected)
-    for p, g in expected.items():
-        assert np.abs(g - got[p]).max(initial=0) <= 1e-12 * max(1, np.abs(g).max())
-    return got
-
-
-def outputs(r, sentences):
-    """A loss of all outputs of all sentences."""
-    return sum(asum(exp(h)) for s in sentences for h in r.transduce(s))
-
-
-def sentences(rng):
-    """Several sentences, of several lengths."""
-    lengths = [4, *rng.integers(1, 9, rng.integers(3, 6))]
-    return [rng.integers(0, V, n).tolist() for n in lengths]
-
 
 # --- structure ------------------------------------------------------------------------
 
@@ -358,88 +294,6 @@ def test_a_state_may_be_joined_of_any_number_of_parts(parts):
     for _ in range(5):
         h = tanh(dot(concatenate([h] * parts), W))
     agree(asum(h))
-
-
-# --- which executor -------------------------------------------------------------------
-
-
-def _chosen(**environment):
-    root = Path(penne.__file__).parents[1]
-    text = (
-        "from penne import *; from penne.doorway import current\n"
-        "compute_value(constant(1.0) + 1); print(type(current()).__name__)"
-    )
-    known = {**os.environ, "PYTHONPATH": str(root), **environment}
-    command = [sys.executable, "-c", text]
-    return subprocess.check_output(command, env=known, text=True).strip()
-
-
-def test_environment_chooses():
-    """A process begins with the fast executor; with PENNE_FAST=0 with the plain one."""
-    assert _chosen(PENNE_FAST="") == "Fast"
-    assert _chosen(PENNE_FAST="0") == "Plain"
-
-
-def test_plain_for_a_block():
-    """Within ``with penne.plain():`` nothing is batched, after it again."""
-    loss = outputs(LSTM(-V, H), [[1, 2, 3]])
-    with fast.enable():
-        before = fast.stats()
-        with penne.plain():
-            compute_gradients(loss)
-        assert fast.stats() == before
-        compute_gradients(loss)
-        assert fast.stats()["batched"] == before["batched"] + 1
-
-
-def test_small_graphs_run_plain(monkeypatch):
-    """A graph of few nodes, or of almost as many kinds, is not batched."""
-    p = weights(H)
-    few = asum(tanh(p) * 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(fast, "LEAST_NODES", 30)
-        agree(few, batched=False)
-    monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
-    agree(few, batched=False)
-
-
-def test_counts():
-    """Statistics count evaluations, and of those batched nodes and kinds."""
-    losses = [asum(tanh(weights(H, rng=k))) for k in range(4)]
-    loss = asum(stack([losses[0], losses[1]]) * 2)
-    before = fast.stats()
-    with fast.enable():
-        compute_value(loss)
-    made = {key: fast.stats()[key] - n for key, n in before.items() if key != "missing"}
-    assert (made["evaluations"], made["batched"], made["nodes"]) == (1, 1, 7)
-    assert 5 <= made["kinds"] <= 6  # tanh of two parameters may be two kinds
-
-
-# --- in words -------------------------------------------------------------------------
-
-
-def test_explanation_of_a_recurrence():
-    """What runs with what is said, and of what there is one it is said that it runs
-    alone."""
-    text = str(fast.explain(outputs(LSTM(-V, H), [[1, 2, 3], [4, 0]])))
-    assert "5 x LongShortTermMemory.step" in text
-    assert "recursion, forward:" in text
-    assert "5 rows in 3 levels" in text
-    assert "penne.cell" not in text
-    assert "kernels:" in text
-
-
-def test_explanation_of_an_undecorated_step():
-    """That a decorator would help is said of a step without one."""
-    assert "@penne.cell" in fast.explain(outputs(Own(-V, H), [[1, 2, 3, 4], [4, 0, 1]]))
-
-
-def test_explanation_of_what_is_not_batched(monkeypatch):
-    """Ops that run one by one are named with the reason; so is a graph too small."""
-    loss = sum(asum(shifted(weights(H, rng=k) * 1)) for k in range(3))
-    assert "shifted(3,) (one by one: the op says batch=False)" in fast.explain(loss)
-    monkeypatch.setattr(fast, "LEAST_NODES", 30)
-    assert "too few to batch" in fast.explain(loss)
 
 
 # --- right numbers --------------------------------------------------------------------
