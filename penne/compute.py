@@ -67,6 +67,10 @@ class Plain:
             known[g] = Rows.summed([known[a] for a in g.args], g.params["shape"])
         return known[loss], {p: known[g] for p, g in gradients.items()}
 
+    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> None:
+        """Carry out a trainer's rule: change a parameter and what is remembered."""
+        trainer._descend(g, step, *arrays)
+
 
 PLAIN = Plain()
 

@@ -351,6 +351,23 @@ def test_read_only_inputs_are_no_new_kernel():
     assert kernels._kernels.made == made
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_outputs_over_inputs(dtype):
+    """An output may take the place of an input, one that was read or one that was not,
+    in the columns asked for alone."""
+    wide, number = Input(FULL, dtype), Input(SCALAR, dtype)
+    steps = Step("multiply", (0, 3), FULL, dtype), Step("add", (1, 4), FULL, dtype)
+    chain = Chain((wide, wide, wide, number), steps, (5, 4), (1, 2))
+    x, y, z = np.random.default_rng(0).normal(size=(3, 4, 70)).astype(dtype)
+    sums, products = y.copy(), z.copy()
+    at = np.array([5, 5, 5], np.int64)
+    bulk(chain)(1, 3, 60, at, x, sums, products, np.array(2, dtype))
+    y[1:3, 5:65] += x[1:3, 5:65] * 2
+    z[1:3, 5:65] = x[1:3, 5:65] * 2
+    np.testing.assert_allclose(sums, y, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(products, z)
+
+
 @compiled
 def test_other_types_are_refused():
     """An array of another dtype raises TypeError; nothing is compiled for it."""

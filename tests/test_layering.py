@@ -118,6 +118,7 @@ ORDER = [
     "fast.writing",
     "fast.kernels",
     "fast.paying",
+    "fast.rules",
     "fast.outline",
     "fast.components",
     "fast.unrolling",

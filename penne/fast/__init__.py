@@ -21,7 +21,7 @@ from ..doorway import executor, plain
 from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..settings import Cache, Setting
-from . import alone, buffers, store, strangers, threads
+from . import alone, buffers, rules, store, strangers, threads
 from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
@@ -108,6 +108,11 @@ class Fast(Plain):
             values.update(done.asked())
             values.update(done.later(values))
         return value, found
+
+    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> None:
+        """As ``Plain.descend``."""
+        if not rules.descended(trainer, g, step, arrays):
+            super().descend(trainer, g, step, arrays)
 
 
 FAST = Fast()

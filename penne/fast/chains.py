@@ -34,12 +34,14 @@ class Chain(NamedTuple):
     The class of a value is FULL (rows, width), ROW (rows, one number each), FEATURE
     (width, shared by all rows) or SCALAR (one number).  A reduction makes ROW of FULL
     and SCALAR of FEATURE; of any other step the class is that of all args together.
-    ``outputs``: which values are written to arrays.
+    ``outputs``: which values are written to arrays.  ``over``: if given, the input that
+    each of them is written over, place by place, in a chain without reductions.
     """
 
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
+    over: tuple[int, ...] = ()
 
     def value(self, k: int) -> Input:
         """The class and dtype of one value."""
@@ -47,12 +49,12 @@ class Chain(NamedTuple):
         return self.inputs[k] if k < count else Input(*self.steps[k - count][2:])
 
     def arrays(self) -> tuple[Input, ...]:
-        """The class and dtype of each input, then of each output."""
+        """The class and dtype of each input, then of each output with its own array."""
         return (*self.inputs, *self.written())
 
     def written(self) -> tuple[Input, ...]:
-        """The class and dtype of each output."""
-        return tuple(map(self.value, self.outputs))
+        """The class and dtype of each output that has an array of its own."""
+        return () if self.over else tuple(map(self.value, self.outputs))
 
 
 class Gather(NamedTuple):

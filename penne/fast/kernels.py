@@ -30,7 +30,8 @@ def bulk(chain: Chain) -> Callable[..., None]:
     read-only; FULL is 2-D, ROW and FEATURE 1-D, SCALAR 0-D.  ``at`` is an int64 array
     with, for each FULL or FEATURE array in order, the column where it starts: columns
     start..start+width-1 are read or written.  The caller sees to it that they exist,
-    and that no output overlaps another array.  Arrays of other types, numbers of
+    and that no output overlaps another array; one that is written over an input is that
+    input, and not given again.  Arrays of other types, numbers of
     dimensions or layouts raise TypeError.
     """
     found: Callable[..., None] | None = _kernels.get(chain)
@@ -45,7 +46,9 @@ def bulk_text(chain: Chain) -> str:
 
 
 def _bulk_source(chain: Chain) -> tuple[str, str, str]:
-    inputs = [_numba_type(*x, written=False) for x in chain.inputs]
+    inputs = [
+        _numba_type(*x, written=k in chain.over) for k, x in enumerate(chain.inputs)
+    ]
     outputs = [_numba_type(*x, written=True) for x in chain.written()]
     types = ["int64", "int64", "int64", _INDEX, *inputs, *outputs]
     return bulk_text(chain), "kernel", ", ".join(types)

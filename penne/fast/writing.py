@@ -97,7 +97,7 @@ class Writer:
         """The text of the function."""
         arrays = self.chain.arrays()
         names = [f"x{k}" for k in range(len(self.chain.inputs))]
-        names += [f"y{k}" for k in range(len(self.chain.outputs))]
+        names += [f"y{k}" for k in range(len(self.chain.written()))]
         starts = [f"s_{n}" for n, x in zip(names, arrays) if x.kind in (FULL, FEATURE)]
         given = ["first", "last", "width", *names]
         given[3:3] = ["at"] if self.alone else starts
@@ -131,10 +131,18 @@ class Writer:
         for k, place in enumerate(self.lowered.outputs):
             v = self.values[place]
             if v.wide and v.once == once:
-                self.write(self._read(f"o{k}", "", f"y{k}", v.kind))
+                self.write(self._output(k, v.kind))
         if once:
             for k in sorted(self.kept - set(self.lowered.outputs)):
                 self.write(f"k{k} = np.empty(width, {TYPES[self.values[k].dtype]})")
+
+    def _output(self, k: int, kind: int) -> str:
+        if not self.chain.over:
+            return self._read(f"o{k}", "", f"y{k}", kind)
+        place = self.chain.over[k]
+        if place in self.lowered.live:  # one name, or LLVM would not know it is one row
+            return f"o{k} = i{place}"
+        return self._read(f"o{k}", "", f"x{place}", kind)
 
     def _read(self, row: str, number: str, array: str, kind: int) -> str:
         start = f"s_{array}"

@@ -6,7 +6,7 @@ from .adaptive import Adadelta, Adagrad, Adam, AdamW, AMSGrad, NAdam, RMSprop
 from .averages import Average
 from .clipping import clipped
 from .momentum import SGD, Lion, Momentum, Nesterov, StochasticGradientDescent
-from .trainer import Step, Trainer
+from .trainer import Step, Trainer, elementwise
 
 __all__ = [
     "SGD",
@@ -25,5 +25,6 @@ __all__ = [
     "StochasticGradientDescent",
     "Trainer",
     "clipped",
+    "elementwise",
     "schedules",
 ]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .trainer import Array, Rate, Step, Trainer
+from .trainer import Array, Rate, Step, Trainer, elementwise
 
 
 @dataclass(eq=False)
@@ -32,11 +32,12 @@ class Adagrad(Trainer):
     def _start(self, p: Any) -> list[Array]:
         return [np.full_like(p.value, self.delta)]
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         (s,) = memory
         s += np.multiply(g, g, out=step.a)
         tiny = np.finfo(s.dtype).tiny
-        if self.delta < tiny and s.size and s.item(s.argmin()) < tiny:
+        if self.delta < tiny:
             s = np.maximum(s, tiny, out=step.a)  # a gradient of 0 changes nothing
         change = np.multiply(g, step.rate, out=step.b)
         change /= np.sqrt(s, out=step.a)
@@ -64,6 +65,7 @@ class Adadelta(Trainer):
     decay: float = 0.95
     epsilon: float = 1e-6
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         s, u = memory
         step.blend(s, self.decay, np.multiply(g, g, out=step.b))
@@ -98,6 +100,7 @@ class RMSprop(Trainer):
     decay: float = 0.9
     epsilon: float = 1e-8
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         (s,) = memory
         step.blend(s, self.decay, np.multiply(g, g, out=step.b))
@@ -128,6 +131,7 @@ class Adam(Trainer):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         m, v = memory
         step.blend(m, self.beta1, g)
@@ -206,6 +210,7 @@ class AMSGrad(Adam):
 
     keeps = ("mean", "square", "largest")
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         m, v, w = memory
         step.blend(m, self.beta1, g)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .trainer import Array, Rate, Step, Trainer
+from .trainer import Array, Rate, Step, Trainer, elementwise
 
 
 @dataclass(eq=False)
@@ -28,6 +28,7 @@ class StochasticGradientDescent(Trainer):
     sparse = True
     learning_rate: Rate = 0.1
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         return np.multiply(g, step.rate, out=step.a)
 
@@ -54,6 +55,7 @@ class Momentum(Trainer):
     learning_rate: Rate = 0.01
     momentum_coeff: float = 0.9
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         (v,) = memory
         v *= self.momentum_coeff
@@ -77,6 +79,7 @@ class Nesterov(Momentum):
     [0.0, -1.5, -3.25]
     """
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         v = super()._change(g, step, *memory)  # leaves learning_rate * g in a
         change = np.multiply(v, self.momentum_coeff, out=step.b)
@@ -105,6 +108,7 @@ class Lion(Trainer):
     beta1: float = 0.9
     beta2: float = 0.99
 
+    @elementwise
     def _change(self, g: Array, step: Step, *memory: Any) -> Array:
         (m,) = memory
         mixed = np.multiply(m, self.beta1, out=step.b)

@@ -13,11 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from ..compute import Values, compute_loss_and_gradients
+from ..doorway import current
 from ..graph import Expression, Parameter
 from ..modules import Module, fitted
 from ..rows import Rows
@@ -26,11 +27,20 @@ from .limits import check_settings
 
 Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]
+Rule = TypeVar("Rule", bound=Callable[..., Any])
 Update = tuple["Trainer", Parameter, Any, list[Array], list[Array]]
 # who updates which parameter; the rows, of all that it keeps, that become the new ones
 LARGE = 1 << 12  # the size from which an array is better changed than copied
 TAME = 1e-8  # the part of the largest float that a tame gradient's squares stay under
 WARNINGS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+
+
+def elementwise(rule: Rule) -> Rule:
+    """A ``_change`` that calls nothing on its arrays but NumPy's elementwise functions
+    of them and of numbers, which depend on settings, the rate and t alone: then it may
+    run as one kernel."""
+    rule.elementwise = True  # type: ignore[attr-defined]
+    return rule
 
 
 class Step:
@@ -83,7 +93,7 @@ class Trainer(ABC):
     has groups itself.
 
     One's own trainer names what it remembers of a parameter in ``keeps`` and defines
-    ``_change``.
+    ``_change``; it may say that this is ``elementwise``.
     """
 
     keeps: ClassVar[tuple[str, ...]] = ()  # what is remembered, an array each
@@ -203,7 +213,10 @@ class Trainer(ABC):
         step.rate, step.t = rate, self.times.get(p, 0) + 1
         if scale != 1:
             g = np.multiply(g, scale, out=step.g)
-        self._descend(g, step, *new)
+        if direct:
+            current().descend(self, g, step, new)
+        else:
+            self._descend(g, step, *new)
         return self, p, rows, kept, new
 
     def _descend(self, g: Array, step: Step, value: Array, *memory: Array) -> None:

@@ -1,0 +1,195 @@
+"""Rules of trainers as kernels: all that is done to one number of a parameter at once.
+
+A rule is written for arrays, in place, with NumPy.  Here one that is elementwise is
+given stand-ins for its arrays, which write down what NumPy is asked for: that is a
+chain, written over what it reads.  The numbers in it are inputs, found anew when the
+rate, a setting or t is another; so the kernel is the same for all of them.
+
+This module imports ``trainer``, ``chains``, ``formulas``, ``kernels``,
+``store`` and ``paying``.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..optimize.trainer import Step as Given
+from ..settings import Cache
+from . import kernels, store
+from .chains import FULL, SCALAR, Chain, Input, Step
+from .formulas import supports
+from .paying import Account
+
+CALL, PLACE = 1e-6, 3e-10  # seconds, about, of a call of NumPy, and for each number
+_rules = Cache("rules of trainers", 1 << 7)
+_told: "WeakKeyDictionary[Any, tuple[Any, Told | None]]" = WeakKeyDictionary()
+
+
+class Told(NamedTuple):
+    """A rule as a chain of the gradient and of the arrays that it changes, and the
+    numbers that it takes beside them."""
+
+    chain: Chain
+    numbers: list[Any]
+
+
+def descended(trainer: Any, g: Any, step: Given, arrays: Sequence[Any]) -> bool:
+    """Whether a kernel has carried out the rule; else nothing has changed."""
+    if not store.available():
+        return False
+    found = told(trainer, step, g.dtype, len(arrays))
+    if found is None or not _flat(g, arrays):
+        return False
+    kernel = _kernel(found.chain, g.size)
+    if kernel is None:
+        return False
+    given = [x.reshape(1, -1) for x in (g, *arrays)]
+    at = np.zeros(len(given), np.int64)
+    kernel(0, 1, g.size, at, *given, *found.numbers)
+    return True
+
+
+def _flat(g: Any, arrays: Sequence[Any]) -> bool:
+    """Whether a kernel can go through them place by place."""
+    return g.flags.c_contiguous and all(
+        x.flags.c_contiguous and x.dtype == g.dtype for x in arrays
+    )
+
+
+class Rule:
+    """A chain's kernel, once it pays."""
+
+    def __init__(self, chain: Chain):
+        self.account = Account([chain])
+        self.kernel = kernels.bulk(chain) if self.account.at_once() else None
+
+
+def _kernel(chain: Chain, size: int) -> Any:
+    """The kernel of a chain if it is there, or pays now."""
+    rule: Rule | None = _rules.get(chain)
+    if rule is None:
+        rule = _rules[chain] = Rule(chain)
+    if rule.kernel is None and rule.account.due(
+        len(chain.steps) * (CALL + PLACE * size)
+    ):
+        rule.kernel = kernels.bulk(chain)
+    return rule.kernel
+
+
+# --- what a rule says -----------------------------------------------------------------
+
+
+class Untold(Exception):
+    """What a rule does is no chain."""
+
+
+class Record:
+    """What is written down: values are inputs, numbers and steps, as they come."""
+
+    def __init__(self, dtype: np.dtype[Any], count: int):
+        self.dtype, self.count = dtype, count
+        self.numbers: list[Any] = []
+        self.steps: list[tuple[str, list[tuple[int, int]]]] = []
+
+    def step(self, ufunc: Any, given: Sequence[Any]) -> tuple[int, int]:
+        """The value of one more step."""
+        name = self.dtype.name
+        if not supports(ufunc.__name__, [name], name):
+            raise Untold(ufunc.__name__)
+        self.steps.append((ufunc.__name__, [self._value(x) for x in given]))
+        return 2, len(self.steps) - 1
+
+    def _value(self, x: Any) -> tuple[int, int]:
+        if isinstance(x, Stand):
+            return x.value
+        if type(x) not in (int, float) and getattr(x, "dtype", None) != self.dtype:
+            raise Untold("a number of another dtype")
+        if np.ndim(x):
+            raise Untold("an array that it was not given")
+        self.numbers.append(np.array(x, self.dtype))
+        return 1, len(self.numbers) - 1
+
+    def chain(self, arrays: Sequence["Stand"]) -> Chain:
+        """All of it, where ``arrays`` are what is changed."""
+        first = 0, self.count, self.count + len(self.numbers)
+
+        def number(value: tuple[int, int]) -> int:
+            return first[value[0]] + value[1]
+
+        name = self.dtype.name
+        inputs = [Input(FULL, name)] * self.count
+        inputs += [Input(SCALAR, name)] * len(self.numbers)
+        steps = [
+            Step(op, tuple(map(number, args)), FULL, name) for op, args in self.steps
+        ]
+        changed = [(k, x) for k, x in enumerate(arrays, 1) if x.value != (0, k)]
+        outputs = tuple(number(x.value) for _, x in changed)
+        return Chain(tuple(inputs), tuple(steps), outputs, tuple(k for k, _ in changed))
+
+
+class Stand(NDArrayOperatorsMixin):
+    """What stands for an array: a place for values, one after the other."""
+
+    def __init__(self, record: Record, value: tuple[int, int]):
+        self.record, self.value, self.dtype = record, value, record.dtype
+
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *given: Any, out: Any = None, **more: Any
+    ) -> "Stand":
+        if method != "__call__" or more or ufunc.nout != 1:
+            raise Untold(method)
+        value = self.record.step(ufunc, given)
+        if out is None:
+            return Stand(self.record, value)
+        target: Stand = out[0]
+        target.value = value
+        return target
+
+    def _untold(self, *given: Any, **more: Any) -> Any:
+        raise Untold("what is no elementwise function")
+
+    __array__ = __array_function__ = __bool__ = __len__ = _untold
+
+
+class Asked(Given):
+    """What a rule may use, with stand-ins for the arrays; ``timed``: whether it asked
+    for t."""
+
+    __slots__ = ("time", "timed")
+
+    def __init__(self, record: Record, step: Given):
+        room: list[Any] = [Stand(record, (0, 0)) for _ in range(3)]
+        self.a, self.b, self.g = room
+        self.rate, self.time, self.timed = step.rate, step.t, False
+
+    @property
+    def t(self) -> int:  # type: ignore[override]  # it is known whether it is asked for
+        """The count of this parameter's steps."""
+        self.timed = True
+        return self.time
+
+
+def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
+    """What the rule of a trainer does to ``count`` arrays, or None if that is no chain
+    or it does not say that it is elementwise."""
+    if not hasattr(trainer._change, "elementwise") or dtype.char not in "fd":
+        return None
+    settings = {k: v for k, v in vars(trainer).items() if type(v) in (bool, int, float)}
+    settings["steps"] = 0
+    key = dtype, step.rate, tuple(settings.values())
+    last, found = _told.get(trainer, (None, None))
+    if last in (key, (*key, step.t)):
+        return found
+    record = Record(dtype, count + 1)
+    g, *arrays = (Stand(record, (0, k)) for k in range(count + 1))
+    asked = Asked(record, step)
+    try:
+        trainer._descend(g, asked, *arrays)
+        found = Told(record.chain(arrays), record.numbers)
+    except (Untold, TypeError, AttributeError):
+        found = None
+    _told[trainer] = (*key, step.t) if asked.timed else key, found
+    return found

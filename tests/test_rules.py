@@ -1,0 +1,158 @@
+"""Rules of trainers as kernels: what NumPy computes, in one go over the arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from trainers import TRAINERS
+
+from penne import *
+from penne import fast, plain
+from penne.optimize import Step, Trainer, elementwise
+
+pytest.importorskip("numba")
+from penne.fast import rules, store
+
+
+@pytest.fixture(autouse=True)
+def _compiled(monkeypatch):
+    """Rules are kernels at once."""
+    monkeypatch.setenv("PENNE_FAST", "compiled")
+    rules._rules.clear()
+
+
+def trained(trainer, dtype, steps=4, shape=(80, 70)):
+    """The parameter and what is remembered, after steps down several gradients."""
+    rng = np.random.default_rng(0)
+    p = parameter(rng.normal(size=shape).astype(dtype))
+    for k in range(steps):
+        slope = rng.normal(size=shape).astype(dtype) * (k != 2)  # once it is all 0
+        trainer.receive(asum(p * slope))
+        if hasattr(trainer, "between"):
+            trainer.between(k)
+    return [p.value, *trainer.memory[p]]
+
+
+def same(make, dtype, kernels=True):
+    """A trainer does by a kernel, or not by one, what it does by NumPy."""
+    done, before = [], rules.descended
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            rules, "descended", lambda *a: done.append(before(*a)) or done[-1]
+        )
+        with fast.enable():
+            found = trained(make(), dtype)
+    assert done == [kernels] * 4
+    with plain():
+        expected = trained(make(), dtype)
+    for x, y in zip(found, expected):
+        assert x.dtype == y.dtype == dtype
+        scale = np.abs(y).max()
+        assert np.abs(x - y).max() <= 16 * np.finfo(dtype).eps * scale
+
+
+OPTIONS = [{}, {"weight_decay": 0.1, "clip_gradients": 1.0}]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", OPTIONS, ids=["alone", "decaying, clipped"])
+@pytest.mark.parametrize("name", TRAINERS)
+def test_every_rule_is_a_kernel(name, options, dtype):
+    """Large parameters move as by NumPy, and so does what is remembered of them."""
+    make = TRAINERS[name][0]
+    if "weight_decay" in options and make().decoupled:
+        options = {"clip_gradients": 1.0}
+    same(lambda: make(**options), dtype)
+
+
+def test_numbers_are_inputs():
+    """Settings, rates, steps and sizes are not what kernels are made for."""
+    with fast.enable():
+        trained(Adam(), "float32")
+        before = store.stats()
+        for k in range(3):
+            trained(Adam(0.1 + k, 0.5, 0.6 + 0.1 * k), "float32", shape=(70, 80 + k))
+    assert store.stats() == before
+
+
+@dataclass(eq=False)
+class Restless(Adam):
+    """One whose settings are changed in the middle."""
+
+    def between(self, step):
+        self.beta1, self.epsilon = 0.5 + 0.1 * step, 10.0**-step
+
+
+def test_settings_may_change():
+    """What is set between two steps holds for the next; so does a schedule's rate."""
+    same(lambda: Restless(lambda step: 0.1 / (1 + step)), "float64")
+
+
+class Own(Trainer):
+    """Plain descent, as its rule has it."""
+
+    def _change(self, g: np.ndarray, step: Step) -> np.ndarray:
+        return step.rate * g
+
+
+class Said(Own):
+    """The same, said to be elementwise."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g
+
+
+class Normed(Own):
+    """Says that it is elementwise, which it is not."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g / np.linalg.norm(g)
+
+
+class Signed(Own):
+    """Elementwise, by what kernels do not know."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * np.where(np.signbit(g), -1, np.tan(g)).astype(g.dtype)
+
+
+class Large(Own):
+    """Asks for a value."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g if np.abs(g).max() < 1e6 else 0 * g
+
+
+def test_who_says_so():
+    """A rule of one's own is a kernel if it says that it is elementwise."""
+    same(lambda: Said(0.1), "float32")
+    same(lambda: Own(0.1), "float32", kernels=False)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("make", [Normed, Signed, Large])
+def test_what_is_no_chain_is_left_to_numpy(make):
+    """Whatever a rule says, and calls."""
+    done = []
+    before = rules.descended
+    with pytest.MonkeyPatch.context() as patch, fast.enable():
+        patch.setattr(
+            rules, "descended", lambda *a: done.append(before(*a)) or done[-1]
+        )
+        found = trained(make(0.1), "float64", steps=2)
+    assert done == [False, False]
+    with plain():
+        expected = trained(make(0.1), "float64", steps=2)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_arrays_that_are_not_side_by_side():
+    """A parameter with an array of another order is left to NumPy."""
+    with fast.enable():
+        p = Parameter(np.asfortranarray(np.ones((80, 70))))
+        SGD(0.5).receive(asum(p * 2))
+    assert (p.value == 0).all()
