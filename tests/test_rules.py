@@ -1,6 +1,6 @@
 """Rules of trainers as kernels: what NumPy computes, in one go over the arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -83,9 +83,25 @@ class Restless(Adam):
         self.beta1, self.epsilon = 0.5 + 0.1 * step, 10.0**-step
 
 
-def test_settings_may_change():
+@dataclass(eq=False)
+class Paired(Trainer):
+    """One with settings that are no plain numbers."""
+
+    scales: tuple[float, float] = (0.5, 2.0)
+    factor: float = field(default_factory=lambda: np.float64(3.0))
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * float(self.factor) * self.scales[step.t % 2] * g
+
+    def between(self, step):
+        self.scales, self.factor = (0.25, 1.0 + step), np.float64(step)
+
+
+@pytest.mark.parametrize("kind", [Restless, Paired])
+def test_settings_may_change(kind):
     """What is set between two steps holds for the next; so does a schedule's rate."""
-    same(lambda: Restless(lambda step: 0.1 / (1 + step)), "float64")
+    same(lambda: kind(lambda step: 0.1 / (1 + step)), "float64")
 
 
 class Own(Trainer):

@@ -9,7 +9,7 @@ This module imports ``trainer``, ``chains``, ``formulas``, ``kernels``,
 ``store`` and ``paying``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -177,9 +177,7 @@ def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
     or it does not say that it is elementwise."""
     if not hasattr(trainer._change, "elementwise") or dtype.char not in "fd":
         return None
-    settings = {k: v for k, v in vars(trainer).items() if type(v) in (bool, int, float)}
-    settings["steps"] = 0
-    key = dtype, step.rate, tuple(settings.values())
+    key = dtype, step.rate, *_settings(trainer)
     last, found = _told.get(trainer, (None, None))
     if last in (key, (*key, step.t)):
         return found
@@ -189,7 +187,14 @@ def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
     try:
         trainer._descend(g, asked, *arrays)
         found = Told(record.chain(arrays), record.numbers)
-    except (Untold, TypeError, AttributeError):
+    except Exception:  # by NumPy it will do, or say what is wrong
         found = None
     _told[trainer] = (*key, step.t) if asked.timed else key, found
     return found
+
+
+def _settings(trainer: Any) -> Iterator[Any]:
+    """The numbers that a rule may depend on."""
+    for name, value in vars(trainer).items():
+        if isinstance(value, (int, float, np.generic, tuple)) and name != "steps":
+            yield value
