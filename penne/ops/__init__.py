@@ -3,9 +3,9 @@
 ``elementwise`` · ``transcendental`` (angles, roots, error function) · ``rounding`` ·
 ``linear`` (products) · ``contraction`` (einsum) · ``linalg`` · ``decomposition`` ·
 ``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
-``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection``
-(indexing).  ``numpy_names`` and ``numpy_shapes`` are only for ``np.name(x)``,
-``opaque`` is for ops without a rule for their gradient.
+``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection`` (slices
+and lookups) · ``indexing`` (``x[...]``).  ``numpy_names`` and ``numpy_shapes`` are only
+for ``np.name(x)``, ``opaque`` is for ops without a rule for their gradient.
 """
 
 from ..operators import NUMPY
