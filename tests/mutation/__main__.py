@@ -42,12 +42,12 @@ GROUPS = {
     "optimize": sorted((ROOT / "penne/optimize").glob("*.py")),
 }
 TESTS = [
-    "averages", "breadth", "cells", "check_gradient", "checkpointing", "composition",
-    "debugging", "docstrings", "dtypes", "errors", "expressions", "family",
-    "family_facts", "fast", "files", "gradients", "indexing", "laws", "layers",
-    "machine", "merlin", "modules", "ops", "ops_in_cells", "own_ops", "plain",
-    "random_graphs", "robustness", "scan", "schedules", "tracing", "trainers",
-    "transducers", "unroll", "weights",
+    "averages", "breadth", "cells", "check_gradient", "checkpointing", "clipping",
+    "composition", "debugging", "docstrings", "dtypes", "errors", "expressions",
+    "family", "family_facts", "fast", "files", "gradients", "indexing", "laws",
+    "layers", "machine", "merlin", "modules", "ops", "ops_in_cells", "own_ops", "plain",
+    "random_graphs", "robustness", "scan", "schedules", "tracing", "trainer_failures",
+    "trainer_state", "trainers", "transducer_state", "transducers", "unroll", "weights",
 ]  # fmt: skip
 
 
