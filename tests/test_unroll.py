@@ -6,23 +6,13 @@ from fixtures import doubles  # noqa: F401  # for every test here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from transducers import Sum
 
 from penne import *
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
 N, V = 3, 5
-
-
-class Sum(Transducer):
-    """The sum of the inputs so far: a state that is one with the output."""
-
-    def start(self):
-        self.total = constant(0.0)
-
-    def step(self, inp):
-        self.total = self.total + inp
-        return self.total
 
 
 class Nested(Transducer):

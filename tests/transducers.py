@@ -20,6 +20,8 @@ def documented(insize, outsize):
 
 
 class Sum(Transducer):
+    """The sum of the inputs so far: a state that is one with the output."""
+
     def start(self):
         self.total = constant(0.0)
 
