@@ -247,6 +247,16 @@ def attentive(length):
     return asum(states[-1])
 
 
+def reading(length):
+    """A sequence of symbols that is read, then each output looks back."""
+    states = list(LSTM(-V, H, rng=0).transduce([k % V for k in range(length)]))
+    looked = [
+        dot(softmax(dot(stack(states[:k]), states[k])), stack(states[:k]))
+        for k in range(1, length)
+    ]
+    return sum(map(asum, looked))
+
+
 def grown(seed):
     """Trees of 15 leaves with ten kinds of nodes on both ways down."""
     rng, leaf = np.random.default_rng(seed), weights(V, H)
@@ -277,14 +287,15 @@ def _usual(monkeypatch):
 
 
 @pytest.mark.usefixtures("_usual")
-def test_no_program_is_made_for_what_comes_once(monkeypatch):
+@pytest.mark.parametrize("make", [attentive, reading])
+def test_no_program_is_made_for_what_comes_once(make, monkeypatch):
     """Of graphs each of which has another structure with many kinds, none is planned,
     and most are not looked at."""
     looked, collected = [], fast.Collected
     monkeypatch.setattr(fast, "Collected", lambda *a: looked.append(0) or collected(*a))
     before = caches()["programs"].made
     for length in range(12, 40):
-        gradients(attentive(length))
+        gradients(make(length))
     assert caches()["programs"].made == before
     assert len(looked) <= strangers.ROW + 28 / strangers.ROW
 

@@ -20,6 +20,7 @@ from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
 from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
+from ..loops import Loop
 from ..settings import Cache, Setting
 from . import alone, buffers, rules, store, strangers, threads
 from .collect import Collected
@@ -140,7 +141,8 @@ class Seen:
 
     def __init__(self, outline: Outline):
         self.alive = outline.params()
-        self.ops = frozenset(map(_op, outline.nodes))
+        ops = set(map(_op, outline.nodes))
+        self.ops = frozenset(op.step if isinstance(op, Loop) else op for op in ops)
         self.times = 0
         self.plan: Plan | None = None
         self.refused = False

@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from ..settings import Cache
 
 ROW = 8  # looks in vain, after which one of so many graphs is looked at
-Ops = frozenset[object]  # which there are in a graph, however many nodes of each
+Ops = frozenset[object]  # of a graph, however many nodes of each, or steps of a loop
 _met = Cache("structures met", 1 << 8)
 _vain = Cache("graphs looked at in vain", 1 << 8)
 _irregular = Cache("graphs that were irregular", 1 << 8)
