@@ -282,8 +282,8 @@ def _usual(monkeypatch):
     monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
     monkeypatch.setattr(fast, "MIXED", 0.05)
     strangers._met.clear()
-    strangers._vain.clear()
-    strangers._irregular.clear()
+    strangers.in_vain.counts.clear()
+    strangers.irregular.counts.clear()
 
 
 @pytest.mark.usefixtures("_usual")

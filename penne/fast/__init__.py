@@ -155,14 +155,14 @@ class Seen:
         again = self.times >= AGAIN
         if self.plan is not None or self.refused:
             return self.plan
-        if not again and MOST_KINDS < 1 and strangers.passed_by(self.ops):
+        if not again and MOST_KINDS < 1 and strangers.in_vain.goes_on(self.ops):
             return None
         try:
             self.plan = self._made(outline, wanted, keep, gradients, again)
             self.refused = self.plan is None
         except strangers.Stranger:
             pass
-        strangers.looked(self.ops, in_vain=self.plan is None)
+        strangers.in_vain.tried(self.ops, self.plan is None)
         return self.plan
 
     def _made(
@@ -170,7 +170,7 @@ class Seen:
     ) -> Plan | None:
         order = outline.ordered()
         for regular in (True, False):
-            if regular and MOST_KINDS < 1 and strangers.surely_irregular(self.ops):
+            if regular and MOST_KINDS < 1 and strangers.irregular.goes_on(self.ops):
                 continue
             graph = Collected(order, outline.known, None if keep else wanted, regular)
             asked = [x for x in wanted if x in graph.where]
@@ -183,7 +183,7 @@ class Seen:
             with suppress(Irregular):
                 plan = Plan(graph, outline.place, asked, keep, gradients, regular, sure)
             if regular:
-                strangers.tried(self.ops, plan is not None)
+                strangers.irregular.tried(self.ops, plan is None)
             if plan is not None:
                 return plan
         return None

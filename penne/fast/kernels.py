@@ -31,8 +31,8 @@ def bulk(chain: Chain) -> Callable[..., None]:
     with, for each FULL or FEATURE array in order, the column where it starts: columns
     start..start+width-1 are read or written.  The caller sees to it that they exist,
     and that no output overlaps another array; one that is written over an input is that
-    input, and not given again.  Arrays of other types, numbers of
-    dimensions or layouts raise TypeError.
+    input, and not given again.  Arrays of other types, numbers of dimensions or layouts
+    raise TypeError.
     """
     found: Callable[..., None] | None = _kernels.get(chain)
     if found is None:

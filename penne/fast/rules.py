@@ -28,11 +28,26 @@ _rules = Cache("rules of trainers", 1 << 7)
 _told: "WeakKeyDictionary[Any, tuple[Any, Told | None]]" = WeakKeyDictionary()
 
 
-class Told(NamedTuple):
-    """A rule as a chain of the gradient and of the arrays that it changes, and the
-    numbers that it takes beside them."""
+class Rule:
+    """A rule as a chain of the gradient and of the arrays that it changes, and its
+    kernel, once that pays."""
 
-    chain: Chain
+    def __init__(self, chain: Chain):
+        self.chain, self.account = chain, Account([chain])
+        self.kernel = kernels.bulk(chain) if self.account.at_once() else None
+
+    def due(self, size: int) -> Any:
+        """The kernel if it is there, or pays now, for arrays of this size."""
+        cost = len(self.chain.steps) * (CALL + PLACE * size)
+        if self.kernel is None and self.account.due(cost):
+            self.kernel = kernels.bulk(self.chain)
+        return self.kernel
+
+
+class Told(NamedTuple):
+    """What a trainer's rule is, and the numbers that it takes beside the arrays."""
+
+    rule: Rule
     numbers: list[Any]
 
 
@@ -43,7 +58,7 @@ def descended(trainer: Any, g: Any, step: Given, arrays: Sequence[Any]) -> bool:
     found = told(trainer, step, g.dtype, len(arrays))
     if found is None or not _flat(g, arrays):
         return False
-    kernel = _kernel(found.chain, g.size)
+    kernel = found.rule.due(g.size)
     if kernel is None:
         return False
     given = [x.reshape(1, -1) for x in (g, *arrays)]
@@ -59,24 +74,12 @@ def _flat(g: Any, arrays: Sequence[Any]) -> bool:
     )
 
 
-class Rule:
-    """A chain's kernel, once it pays."""
-
-    def __init__(self, chain: Chain):
-        self.account = Account([chain])
-        self.kernel = kernels.bulk(chain) if self.account.at_once() else None
-
-
-def _kernel(chain: Chain, size: int) -> Any:
-    """The kernel of a chain if it is there, or pays now."""
-    rule: Rule | None = _rules.get(chain)
-    if rule is None:
-        rule = _rules[chain] = Rule(chain)
-    if rule.kernel is None and rule.account.due(
-        len(chain.steps) * (CALL + PLACE * size)
-    ):
-        rule.kernel = kernels.bulk(chain)
-    return rule.kernel
+def _rule(chain: Chain) -> Rule:
+    """The one rule of a chain."""
+    found: Rule | None = _rules.get(chain)
+    if found is None:
+        found = _rules[chain] = Rule(chain)
+    return found
 
 
 # --- what a rule says -----------------------------------------------------------------
@@ -186,7 +189,7 @@ def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
     asked = Asked(record, step)
     try:
         trainer._descend(g, asked, *arrays)
-        found = Told(record.chain(arrays), record.numbers)
+        found = Told(_rule(record.chain(arrays)), record.numbers)
     except Exception:  # by NumPy it will do, or say what is wrong
         found = None
     _told[trainer] = (*key, step.t) if asked.timed else key, found

@@ -12,11 +12,9 @@ from collections.abc import Hashable
 
 from ..settings import Cache
 
-ROW = 8  # looks in vain, after which one of so many graphs is looked at
+ROW = 8  # graphs in a row, after which one of so many is tried
 Ops = frozenset[object]  # of a graph, however many nodes of each, or steps of a loop
 _met = Cache("structures met", 1 << 8)
-_vain = Cache("graphs looked at in vain", 1 << 8)
-_irregular = Cache("graphs that were irregular", 1 << 8)
 
 
 class Stranger(Exception):
@@ -30,30 +28,25 @@ def greet(structure: Hashable) -> None:
         raise Stranger
 
 
-def passed_by(ops: Ops) -> bool:
-    """Whether not to look at a graph of these ops that has not come before."""
-    return _again(_vain, ops)
+class Streak:
+    """How many graphs of the same ops, one after another, were the same in something:
+    after some, the next is taken to be so too, and only now and then is it tried."""
+
+    def __init__(self, name: str):
+        self.counts = Cache(name, 1 << 8)
+
+    def goes_on(self, ops: Ops) -> bool:
+        """Whether a graph of these ops is taken to be as those before."""
+        count = self.counts.get(ops, 0)
+        if count < ROW or count % ROW == 0:
+            return False
+        self.counts[ops] = count + 1
+        return True
+
+    def tried(self, ops: Ops, same: bool) -> None:
+        """A graph of these ops was tried, and was so or not."""
+        self.counts[ops] = self.counts.get(ops, 0) + 1 if same else 0
 
 
-def looked(ops: Ops, in_vain: bool) -> None:
-    """A graph of these ops was looked at, and got a plan or none."""
-    _vain[ops] = _vain.get(ops, 0) + 1 if in_vain else 0
-
-
-def surely_irregular(ops: Ops) -> bool:
-    """Whether not to try as a regular graph one of these ops."""
-    return _again(_irregular, ops)
-
-
-def tried(ops: Ops, regular: bool) -> None:
-    """A graph of these ops was tried as a regular one, which it was or not."""
-    _irregular[ops] = 0 if regular else _irregular.get(ops, 0) + 1
-
-
-def _again(counts: Cache, ops: Ops) -> bool:
-    """Whether it will be as it was so many times before; now and then it is tried."""
-    count = counts.get(ops, 0)
-    if count < ROW or count % ROW == 0:
-        return False
-    counts[ops] = count + 1
-    return True
+in_vain = Streak("graphs looked at in vain")
+irregular = Streak("graphs that were irregular")
