@@ -7,6 +7,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penne import *
 from penne import fast
@@ -108,6 +110,28 @@ def test_buffers_are_used_again():
     for _ in range(5):
         assert equal(numbers(loss), first)
     assert buffers.held() == held
+
+
+@given(st.integers(buffers.LEAST, 8 * buffers.FINE))
+def test_sizes(size):
+    """A buffer is large enough, and less than twice as large; of large ones, than a
+    quarter more."""
+    room = buffers._rounded(size)
+    assert size <= room < 2 * size
+    assert size <= buffers.FINE or room <= size * 5 / 4
+    assert buffers._rounded(room) == room
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1 << 16, 1 << 22), min_size=2, max_size=60), st.booleans())
+def test_lengths_that_grow_or_shrink(sizes, grow):
+    """Arrays of other and other sizes, one after the other, need a new buffer only
+    where a size is twice another."""
+    buffers.clear()
+    for size in sorted(sizes, reverse=not grow):
+        buffers.empty((size,), np.dtype("uint8"))
+    made = sum(map(len, buffers._buffers.values()))
+    assert made <= 1 + np.log2(max(sizes) / min(sizes)) + 1
 
 
 def test_a_buffer_that_is_held_is_not_given():

@@ -1,8 +1,10 @@
 """Memory that is used again from one evaluation to the next.
 
 A new array of some size costs more than what is computed in it: the system clears each
-of its pages.  A buffer is free when nobody but this module refers to it, so an array
-that a user holds on to is never written again.  This module imports nothing of penne.
+of its pages.  A buffer is larger than what it is first wanted for, so that it serves
+sequences a little longer too: its rest is mere addresses until it is touched.  It is
+free when nobody but this module refers to it, so an array that a user holds on to is
+never written again.  This module imports nothing of penne.
 """
 
 import os
@@ -17,7 +19,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 LEAST = 1 << 16  # bytes, below which a new array is as good
 MOST = 1 << 30  # bytes that are kept
-LARGER = 4  # of eight sizes between powers of two, those that serve a smaller one too
+FINE = 1 << 26  # bytes, above which sizes are finer, as MOST counts all of a buffer
+LARGER = 2  # sizes that serve an array: its own and the next
 # references to a buffer that is free, as ``map`` sees them: its own and the list's
 _NOBODY = next(map(sys.getrefcount, [np.empty(0)]))
 _lock = Lock()
@@ -33,8 +36,9 @@ def empty(shape: Sequence[int], dtype: Any) -> Array:
 
 
 def _rounded(size: int) -> int:
-    """The next of eight sizes between powers of two."""
-    step = 1 << max(size.bit_length() - 4, 0)
+    """The next power of two; above ``FINE``, the next of four sizes between these."""
+    bits = (size - 1).bit_length()
+    step = 1 << (bits if size <= FINE else bits - 3)
     return -(-size // step) * step
 
 
@@ -50,8 +54,8 @@ def _buffer(size: int) -> Array:
 
 
 def _free(size: int) -> Array | None:
-    """A buffer that nobody uses, of this size or one that is not much larger: so
-    sequences that are a little shorter than others need no new ones."""
+    """A buffer that nobody uses, of this size or the next: so sequences that are
+    shorter than others need no new ones."""
     for _ in range(LARGER):
         same = _buffers.get(size, [])
         for k, references in enumerate(map(sys.getrefcount, same)):
@@ -62,7 +66,7 @@ def _free(size: int) -> Array | None:
 
 
 def held() -> int:
-    """How many bytes are kept."""
+    """How many bytes are kept, those that were never touched as well."""
     return sum(size * len(same) for size, same in _buffers.items())
 
 
