@@ -192,6 +192,14 @@ def _once(x: Instruction, program: Program) -> Ready:
 
         return once
     batch, space = program.batches[number], x.space
+    if _is_awaited(x, program):
+
+        def in_place(run: Run) -> None:
+            run.allocate(x)
+            values = run.values
+            batch(*[values[k] for k in inputs], out=values[number])
+
+        return in_place
     if space is None or not program.direct[number]:
 
         def new(run: Run) -> None:
@@ -206,6 +214,13 @@ def _once(x: Instruction, program: Program) -> Ready:
         values[number] = batch(*[values[k] for k in inputs], out=out)
 
     return into
+
+
+def _is_awaited(x: Instruction, program: Program) -> bool:
+    """Whether x is part of a join that takes it to be in its array already."""
+    base = program.places[x].base if x in program.places else x
+    joined = base is not x and is_joined(base, program.places)
+    return joined and bool(program.kernels or base in program.recursion)
 
 
 def _bulk(group: Group, program: Program, kernel: Callable[..., None]) -> Ready:
