@@ -83,6 +83,16 @@ class Grouping(NamedTuple):
         flat = rows.reshape(len(rows), -1)
         return (chosen @ flat).reshape(len(self.first), *rows.shape[1:])
 
+    def logsums(self, rows: Array) -> Array:
+        """For each distinct index, log(sum(exp(its rows))), without overflow."""
+        rows = rows[self.order]
+        lengths = np.diff(self.first, append=len(rows))
+        top = np.maximum.reduceat(rows, self.first, axis=0)
+        top = np.where(np.isfinite(top), top, top.dtype.type(0))
+        parts = np.exp(rows - np.repeat(top, lengths, axis=0))
+        with np.errstate(divide="ignore"):  # of nothing but -inf
+            return np.log(np.add.reduceat(parts, self.first, axis=0)) + top
+
 
 def sum_rows(indices: Array, rows: Array, length: int) -> tuple[Array, Array]:
     """The distinct ``indices`` (in 0..length-1), and the sum of the rows of each.

@@ -7,6 +7,7 @@ from penne import *
 from penne import fast
 from penne.fast.collect import Collected
 from penne.fast.outline import Outline
+from penne.fast.ragged import taken_apart
 from penne.fast.recipe import Plan, Recipe
 from penne.graph import OPS
 
@@ -47,7 +48,9 @@ def weights(*shape, rng=0):
 def recipe(loss, regular=True, gradients=True):
     """How a loss is computed, with its gradients."""
     outline = Outline([loss])
-    graph = Collected(outline.ordered(), {}, [loss], regular)
+    order = outline.ordered()
+    apart = taken_apart(order, [loss]) if regular else None
+    graph = Collected(order, {}, [loss], regular, apart)
     plan = Plan(graph, outline.place, [loss], False, gradients, regular)
     return Recipe(plan, outline.nodes)
 

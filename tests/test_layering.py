@@ -123,6 +123,7 @@ ORDER = [
     "fast.components",
     "fast.unrolling",
     "fast.collect",
+    "fast.ragged",
     "fast.first_steps",
     "fast.structure",
     "fast.halves",

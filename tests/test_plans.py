@@ -248,7 +248,7 @@ def attentive(length):
 
 
 def reading(length):
-    """A sequence of symbols that is read, then each output looks back."""
+    """A sequence of symbols that is read, then each output looks at all before it."""
     states = list(LSTM(-V, H, rng=0).transduce([k % V for k in range(length)]))
     looked = [
         dot(softmax(dot(stack(states[:k]), states[k])), stack(states[:k]))
@@ -287,17 +287,26 @@ def _usual(monkeypatch):
 
 
 @pytest.mark.usefixtures("_usual")
-@pytest.mark.parametrize("make", [attentive, reading])
-def test_no_program_is_made_for_what_comes_once(make, monkeypatch):
+def test_no_program_is_made_for_what_comes_once(monkeypatch):
     """Of graphs each of which has another structure with many kinds, none is planned,
     and most are not looked at."""
     looked, collected = [], fast.Collected
     monkeypatch.setattr(fast, "Collected", lambda *a: looked.append(0) or collected(*a))
     before = caches()["programs"].made
     for length in range(12, 40):
-        gradients(make(length))
+        gradients(attentive(length))
     assert caches()["programs"].made == before
     assert len(looked) <= strangers.ROW + 28 / strangers.ROW
+
+
+@pytest.mark.usefixtures("_usual")
+def test_looking_back_is_one_program():
+    """Though each output looks at another number of states."""
+    gradients(reading(12))
+    before = caches()["programs"].made
+    for length in range(13, 20):
+        gradients(reading(length))
+    assert caches()["programs"].made == before
 
 
 @pytest.mark.usefixtures("_usual")

@@ -27,12 +27,14 @@ from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
 from .program import Irregular
+from .ragged import taken_apart
 from .recipe import Evaluation, Plan, Recipe
 
 LEAST_NODES = 30  # a smaller graph runs as by ``plain``
 MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes; 1: none
 IRREGULAR = 0.2  # that part where kinds wait for each other, level by level
 MANY_KINDS, MIXED = 20, 0.2  # more kinds, and part of the nodes, are many and dear
+WAYS = (True, True), (True, False), (False, False)  # regular, with arrays taken apart
 AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
 _op = attrgetter("op")
 _seen = Cache("graphs seen", 1 << 6)
@@ -168,11 +170,14 @@ class Seen:
     def _made(
         self, outline: Outline, wanted: Nodes, keep: bool, gradients: bool, again: bool
     ) -> Plan | None:
-        order = outline.ordered()
-        for regular in (True, False):
+        order, asked_for = outline.ordered(), None if keep else wanted
+        apart = None if keep or outline.known else taken_apart(order, wanted)
+        for regular, rows in WAYS if apart else WAYS[1:]:
             if regular and MOST_KINDS < 1 and strangers.irregular.goes_on(self.ops):
                 continue
-            graph = Collected(order, outline.known, None if keep else wanted, regular)
+            graph = Collected(
+                order, outline.known, asked_for, regular, apart if rows else None
+            )
             asked = [x for x in wanted if x in graph.where]
             if not asked or recomputes(graph) or not (regular or even(graph)):
                 break

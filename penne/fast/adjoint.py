@@ -19,7 +19,8 @@ from .collect import ADD_ALL
 from .program import Instruction, apply, constant
 
 OUTER, CROSSPROD, SCATTER_ADD = OPS["outer"], OPS["crossprod"], OPS["scatter_add"]
-ASUM = OPS["asum"]
+ASUM, EXP = OPS["asum"], OPS["exp"]
+SUBTRACT, MULTIPLY = OPS["subtract"], OPS["multiply"]
 UNSLICE, JOIN, DETACH = OPS["unslice_axes"], OPS["concatenate"], OPS["detach"]
 _rules = Cache("rules of gradients for programs", 1 << 12)
 
@@ -196,6 +197,15 @@ def _scatter_back(g: Instruction, y: Instruction) -> Terms:
     return [(x, Instruction("spread", [g], x.type, x.space, index=y.index))]
 
 
+def _logsum_back(g: Instruction, y: Instruction) -> Terms:
+    (x,) = y.inputs
+    total, part = (
+        Instruction("spread", [z], x.type, x.space, index=y.index) for z in (y, g)
+    )
+    share = apply(EXP, [apply(SUBTRACT, [x, total], x.type)], x.type)
+    return [(x, apply(MULTIPLY, [part, share], x.type))]
+
+
 def _whole_back(g: Instruction, y: Instruction) -> Terms:
     (x,) = y.inputs
     return [(x, Instruction("rows", [g], x.type, x.space))]
@@ -219,6 +229,7 @@ _MOVES: dict[str, Callable[[Instruction, Instruction], Terms]] = {
     "take": _take_back,
     "pick": _pick_back,
     "scatter": _scatter_back,
+    "logsum": _logsum_back,
     "whole": _whole_back,
     "reshape": _reshape_back,
     "expand": _expand_back,

@@ -9,10 +9,12 @@ This module imports ``graph``, ``composite`` and ``unrolling``.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import accumulate, chain, count
 from operator import attrgetter
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..composite import PROJECT, Slots
 from ..dtypes import STRONG, WEAK, ArrayType
@@ -30,6 +32,7 @@ _plain_types = Cache("types of rows", 1 << 14)
 
 ADD, ADD_ALL = OPS["add"], OPS["add_all"]
 STACK, CONCATENATE = OPS["stack"], OPS["concatenate"]
+LOGSUMEXP = OPS["logsumexp"]
 MANY, FEW = 8, 3  # with more arguments a sum, or a join, takes them as rows
 ROW, SLOT = 24, 12  # a code is kind | slot + 1 | row
 ROWS = (1 << ROW) - 1
@@ -63,10 +66,23 @@ class Kind:
     """Nodes that run as one batch, and their columns of arguments.
 
     ``wide``: the number of arguments of each node, where these are rows of one column;
+    ``lengths``: that of the rows that each node is, where it is not one; ``apart``:
+    whether no other rows may be aligned with these, as they wait for rows of the same
+    nodes;
     ``types``: those of columns where some node's argument lacks leading axes.
     """
 
-    __slots__ = ("arguments", "nodes", "op", "params", "type", "types", "wide")
+    __slots__ = (
+        "apart",
+        "arguments",
+        "lengths",
+        "nodes",
+        "op",
+        "params",
+        "type",
+        "types",
+        "wide",
+    )
 
     def __init__(
         self, nodes: list[Expression], arguments: Sequence[Sequence[Expression]]
@@ -79,7 +95,54 @@ class Kind:
         self.nodes = nodes
         self.arguments = arguments
         self.wide: tuple[int, ...] | None = None
+        self.lengths: tuple[int, ...] | None = None
+        self.apart = False
         self.types: Sequence[Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.nodes) if self.lengths is None else sum(self.lengths)
+
+    def codes(self, base: int) -> Iterable[int]:
+        """The code of each node, or of the first of its rows; of the first ``base``."""
+        if self.lengths is None:
+            return range(base, base + len(self.nodes))
+        return accumulate(self.lengths[:-1], initial=base)
+
+
+class Cells(list[Expression]):
+    """A column: all rows, ``lengths`` of them, of an array of each node.
+
+    ``type``: that of a row; ``stacks``: the arrays that are no more than their
+    arguments; ``aligned``: whether the column may be, as the rows of some kind are.
+    """
+
+    def __init__(
+        self,
+        arrays: Iterable[Expression],
+        lengths: Sequence[int],
+        type: ArrayType,
+        stacks: Set[Expression],
+        aligned: bool,
+    ):
+        super().__init__(arrays)
+        self.type = plain_type(type)
+        self.lengths, self.stacks, self.aligned = lengths, stacks, aligned
+
+    def codes(self, where: Mapping[Expression, int], known: dict[Any, Any]) -> Any:
+        """The codes of all rows; ``known``: those of stacks."""
+        if self.stacks.isdisjoint(self):
+            first = np.fromiter(map(where.__getitem__, self), np.int64, len(self))
+            counts = np.array(self.lengths)
+            first[1:] -= np.cumsum(counts)[:-1]
+            return np.repeat(first, counts) + np.arange(sum(self.lengths))
+        for x, length in zip(self, self.lengths):
+            if x not in known:
+                stack = x in self.stacks
+                codes = map(where.__getitem__, x.args) if stack else count(where[x])
+                known[x] = np.fromiter(codes, np.int64, length)
+        return np.concatenate([known[x] for x in self])
 
 
 def plain_type(type: ArrayType) -> Any:
@@ -92,6 +155,13 @@ def plain_type(type: ArrayType) -> Any:
             found = ArrayType(type.shape, type.dtype, STRONG if type.floating else WEAK)
         _plain_types[type] = found
     return found
+
+
+class Apart(NamedTuple):
+    """Nodes whose arrays are taken apart, and the kinds of their rows."""
+
+    nodes: set[Expression]
+    kinds: list[Kind]
 
 
 class Collected:
@@ -108,6 +178,7 @@ class Collected:
         known: Mapping[Expression, Any],
         wanted: Sequence[Expression] | None,
         rows: bool = True,
+        apart: "Apart | None" = None,
     ):
         self.order = order
         self.known = known
@@ -120,11 +191,12 @@ class Collected:
         # by slot, projections and their nodes
         groups = self._by_op()
         self._unroll(groups, wanted)
-        flat = rows and wanted is not None and ADD in groups
-        sums = _flattened(groups, order, wanted) if flat else []  # type: ignore[arg-type]  # it is not None
+        kinds = [] if apart is None else _without(groups, apart)
+        if rows and wanted is not None and ADD in groups:
+            kinds += _flattened(groups, order, wanted)
         for op, nodes in groups.items():
-            sums += _split(op, nodes, rows)
-        self.number(sums)
+            kinds += _split(op, nodes, rows)
+        self.number(kinds)
 
     def _by_op(self) -> dict[Op, list[Expression]]:
         groups: dict[Any, list[Expression]] = defaultdict(list)
@@ -191,7 +263,7 @@ class Collected:
         where = self.where
         for k, kind in enumerate(self.kinds):
             base = k << (ROW + SLOT)
-            where.update(zip(kind.nodes, range(base, base + len(kind.nodes))))
+            where.update(zip(kind.nodes, kind.codes(base)))
         for slot, (projections, nodes) in self.places.items():
             more = slot + 1 << ROW
             codes = [where[node] + more for node in nodes]
@@ -215,6 +287,15 @@ def source_of(code: int) -> Source:
 
 
 # --- kinds ----------------------------------------------------------------------------
+
+
+def _without(groups: dict[Op, list[Expression]], apart: Apart) -> list[Kind]:
+    """The kinds of what is taken apart, which is taken out of ``groups``."""
+    for op in {x.op for x in apart.nodes}:
+        rest = [x for x in groups.pop(op) if x not in apart.nodes]  # type: ignore[arg-type]  # it has one
+        if rest:
+            groups[op] = rest  # type: ignore[index]
+    return list(apart.kinds)
 
 
 def _split(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:

@@ -1,7 +1,7 @@
 """What the fast executor makes of a graph, in words.
 
-This module imports ``collect``, ``outline``, ``recipe``, ``programs``,
-``recursions``, ``buffers`` and ``store``.
+This module imports ``collect``, ``outline``, ``ragged``, ``recipe``,
+``programs``, ``recursions``, ``buffers`` and ``store``.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from .collect import Collected, Kind
 from .outline import Outline
 from .program import Irregular
 from .programs import Program, Recursion
+from .ragged import taken_apart
 from .recipe import Plan, Recipe
 from .recursions import shares
 
@@ -35,14 +36,15 @@ def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explan
     is not worth batching."""
     began = perf_counter()
     outline = Outline([loss])
-    graph = Collected(outline.ordered(), {}, [loss])
+    order = outline.ordered()
+    graph = Collected(order, {}, [loss], apart=taken_apart(order, [loss]))
     collected = perf_counter()
     if why := few(graph, True):
         return Explanation(f"{_summary(graph)}: {why}")
     try:
         recipe = Recipe(Plan(graph, outline.place, [loss], False, True), outline.nodes)
     except Irregular as error:
-        why = few(Collected(outline.ordered(), {}, [loss], False), False)
+        why = few(Collected(order, {}, [loss], False), False)
         how = why or "with fewer batches"
         return Explanation(f"{_summary(graph)}: irregular, {how} ({error})")
     scheduled = perf_counter()

@@ -30,6 +30,8 @@ def joined(graph: Collected) -> list[Kind] | None:
     alike: dict[Hashable, list[Kind]] = defaultdict(list)
     for kind in graph.kinds:
         op = kind.op
+        if kind.lengths is not None:
+            continue
         if isinstance(op, Composite):
             alike[op.name, op.count].append(kind)
         elif op.signature == "(),()->()":

@@ -9,7 +9,7 @@ module imports ``structure`` and ``collect``.
 from collections.abc import Iterator
 from copy import copy
 
-from .collect import ADD_ALL, Source
+from .collect import CONCATENATE, STACK, Source
 from .structure import LEAF, Shape, Structure
 
 
@@ -18,7 +18,7 @@ def halves(structure: Structure, loss: int) -> tuple[Structure, Structure] | Non
     kind ``loss`` of them, once they are joined, as of one more leaf.  None where the
     graph is not so."""
     shapes = structure.shapes
-    joins = [k for k, s in enumerate(shapes) if s.wide and s.op is not ADD_ALL]
+    joins = [k for k, s in enumerate(shapes) if s.wide and s.op in (STACK, CONCATENATE)]
     if len(joins) != 1 or joins[0] >= loss:
         return None
     (join,) = joins

@@ -5,8 +5,10 @@ within a level longest chains come first, so that what the next level takes is m
 slice too.  This module imports ``structure``, ``order`` and ``program``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from .program import SEGMENTS, Instruction, Irregular
 from .structure import ANY, LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]
+_built = attrgetter("serial")
 _OPEN = -2  # the level of a row whose needs are being looked at
 
 
@@ -100,7 +103,9 @@ class Layout:
             dst = np.arange(len(src)) if dst is None else dst
             below = (dst, src) if link.taken else (src, dst)
             edges.append((link.above, link.below, *below))
-        depth, root = _depths(self.lengths, edges)
+        kinds = {link.index[0] for link in links}
+        serial = partial(self._serial, kinds)
+        depth, root = _depths(self.lengths, edges, serial)
         levels = 1 + max(int(d.max(initial=0)) for d in depth.values())
         for space, level in depth.items():
             self.depth[space] = 1 + int(level.max(initial=0))
@@ -117,6 +122,17 @@ class Layout:
             self.bounds[space] = np.concatenate([[0], ends[:, -1]])
             if counts.shape[1] > 1:
                 self.apart[space] = np.stack([(ends - counts).T, ends.T], axis=1)
+
+    def _serial(self, kinds: Iterable[int], space: int) -> Array:
+        """For each row of a space when what needs others, of ``kinds``, was built."""
+        found = np.zeros(self.lengths[space], np.int64)
+        for k in kinds:
+            if self.spaces[k] == space:
+                kind = self.structure.graph.kinds[k]
+                serials = np.fromiter(map(_built, kind.nodes), np.int64)
+                rows = serials if kind.lengths is None else serials.repeat(kind.lengths)
+                np.maximum(found, rows, out=found)
+        return found
 
     def _threads(self, space: int, loops: Sequence[Any]) -> Array:
         """For which thread each row of a space is: those that meet are for the same."""
@@ -232,12 +248,15 @@ def _links(order: Sequence[Instruction]) -> Iterable[Link]:
             for y, index in zip(x.inputs, x.index):
                 if y in mine:
                     yield Link(x.space, y.space, index, True)
-        elif x.op == "scatter" and x.index[2] is SEGMENTS:
+        elif x.op in ("scatter", "logsum") and x.index[2] is SEGMENTS:
             yield Link(x.space, x.inputs[0].space, x.index, False)
 
 
-def _depths(lengths: dict[Any, int], edges: Sequence[Any]) -> tuple[Any, Any]:
-    """For each space the level of each row, and the row at which its chain starts."""
+def _depths(
+    lengths: dict[Any, int], edges: Sequence[Any], serial: Callable[[int], Array]
+) -> tuple[Any, Any]:
+    """For each space the level of each row, and the row at which its chain starts;
+    ``serial`` tells of the rows of a space which were built first."""
     spaces = sorted({space for edge in edges for space in edge[:2]})
     first = dict(zip(spaces, np.cumsum([0] + [lengths[s] for s in spaces]).tolist()))
     count = sum(lengths[s] for s in spaces)
@@ -245,7 +264,11 @@ def _depths(lengths: dict[Any, int], edges: Sequence[Any]) -> tuple[Any, Any]:
     for above, below, dst, src in _different(edges):
         for d, s in zip((dst + first[above]).tolist(), (src + first[below]).tolist()):
             needs[d].append(s)
-    depth, root = _levelled(needs)
+    order: Iterable[int] = range(count)  # of one space, older rows come first
+    if len(spaces) > 1:
+        built = np.concatenate([*map(serial, spaces)])
+        order = built.argsort(kind="stable").tolist()
+    depth, root = _levelled(needs, order)
     cut = [(s, first[s], first[s] + lengths[s]) for s in spaces]
     levels, roots = np.array(depth), np.array(root)
     return {s: levels[a:b] for s, a, b in cut}, {s: roots[a:b] for s, a, b in cut}
@@ -259,11 +282,15 @@ def _different(edges: Sequence[Any]) -> list[Any]:
     return list(found.values())
 
 
-def _levelled(needs: list[list[int]]) -> tuple[list[int], list[int]]:
-    """The length of the longest way to each row, and where it starts."""
+def _levelled(
+    needs: list[list[int]], order: Iterable[int]
+) -> tuple[list[int], list[int]]:
+    """The length of the longest way to each row, and where it starts; in ``order``,
+    most rows come after those that they need."""
     depth, root = [-1] * len(needs), list(range(len(needs)))
     known = depth.__getitem__
-    for row, below in enumerate(needs):  # in most graphs older rows come first
+    for row in order:
+        below = needs[row]
         if not below:
             depth[row] = 0
             continue

@@ -156,16 +156,52 @@ def _slice(x: Instruction) -> Batch:
 
 def _vecmat(x: Instruction) -> Batch | None:
     left, right = x.inputs
-    if right.space is None and len(right.type.shape) == len(left.type.shape) + 1 == 2:
+    if len(right.type.shape) != 2 or len(left.type.shape) != 1:
+        return None
+    if right.space is None:
         return product
+    alone = left.type.shape == (1,) and left.space is not None
+    return _vecmat_single if alone else None
+
+
+def _vecmat_single(a: Array, b: Array, out: Any = None) -> Any:
+    """Products with matrices of one row."""
+    return np.multiply(a, b[:, 0], out=_room(a, b[:, 0]) if out is None else out)
+
+
+def _outer(x: Instruction) -> Batch | None:
+    if all(y.space is not None and len(y.type.shape) == 1 for y in x.inputs):
+        return _outer_rows
     return None
+
+
+def _outer_rows(a: Array, b: Array, out: Any = None) -> Any:
+    a, b = a[:, :, None], b[:, None, :]
+    return np.multiply(a, b, out=_room(a, b) if out is None else out)
+
+
+def _room(a: Array, b: Array) -> Array:
+    """Memory for what two arrays broadcast to."""
+    return empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b))
 
 
 def _matvec(x: Instruction) -> Batch | None:
     left, right = x.inputs
-    if left.space is None and len(left.type.shape) == len(right.type.shape) + 1 == 2:
+    if len(left.type.shape) != 2 or len(right.type.shape) != 1:
+        return None
+    if left.space is None:
         return _matvec_flat
-    return None
+    alone = left.type.shape[0] == 1 and right.space is not None
+    return _matvec_single if alone else None
+
+
+def _matvec_single(a: Array, b: Array, out: Any = None) -> Any:
+    """Products of matrices of one row."""
+    y = np.einsum("rn,rn->r", a[:, 0], b)[:, None]
+    if out is None:
+        return y
+    out[...] = y
+    return out
 
 
 def _matvec_flat(a: Array, b: Array, out: Any = None) -> Any:
@@ -247,6 +283,7 @@ DIRECT = {
 _SPECIAL = {
     OPS["sigmoid"]: _sigmoid,
     OPS["vecmat"]: _vecmat,
+    OPS["outer"]: _outer,
     OPS["matmat"]: _matmat,
     OPS["matvec"]: _matvec,
     OPS["gather"]: _gather,
@@ -264,9 +301,25 @@ def _flat(array: Array) -> Array:
     return array.reshape(prod(array.shape[:-1]), array.shape[-1])
 
 
+def taken(source: Array, rows: Any) -> Array:
+    """Some rows of an array, in memory that has been used before if they lie apart."""
+    if isinstance(rows, slice):
+        return source[rows]
+    out = empty((len(rows), *source.shape[1:]), source.dtype)
+    return np.take(source, rows, axis=0, out=out, mode="clip")
+
+
 def added(target: Array, rows: Any, values: Array, equal: Grouping | None) -> None:
     """Add values to rows of an array; where one comes twice, both."""
     if equal is None:
         target[rows] += values
     else:
         target[equal.distinct] += equal.sums(values)
+
+
+def logsummed(target: Array, rows: Any, values: Array, equal: Grouping | None) -> None:
+    """As ``added`` to what is nothing, where values are logarithms."""
+    if equal is None:
+        target[rows] = values
+    else:
+        target[equal.distinct] = equal.logsums(values)

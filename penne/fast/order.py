@@ -17,7 +17,8 @@ from .adjoint import reachable
 from .components import components
 from .program import Instruction, Irregular
 
-CROSSING = ("take", "scatter", "spread")  # between rows of different levels
+READING = ("take", "spread", "logsum")  # rows of other levels
+CROSSING = (*READING, "scatter")
 
 
 class Block(NamedTuple):
@@ -51,7 +52,7 @@ def _within(group: Sequence[Instruction]) -> list[Instruction]:
         if x.space is None or (isinstance(x.op, str) and x.op not in CROSSING):
             raise Irregular(f"{x} in a recursion")
         inside = [a for a in x.inputs if a in place]
-        if x.op == "take" or x.op == "spread":
+        if x.op in READING:
             inside = []
         needs.append({place[a] for a in inside if a.op != "scatter"})
     order = components(needs)

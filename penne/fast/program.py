@@ -8,6 +8,7 @@ added up:
 
     take     row r is a row of the source that its index names
     scatter  the adjoint: rows are added up where the index says
+    logsum   rows are added up, as they are logarithms of what is meant
     pick     one row, without the axis of rows; ``place`` is its adjoint
     whole    a space as one array, in the order of the graph; ``rows`` is its adjoint
     total    the sum over rows; ``cross`` is the total of outer products, and
@@ -27,12 +28,13 @@ from ..composite import PROJECT, Composite, Slots, Symbol
 from ..dtypes import ArrayType
 from ..graph import Constant, Op
 from ..ops import broadcast_to
-from .collect import ADD_ALL, CONCATENATE, STACK, Column, Source
+from .collect import ADD_ALL, CONCATENATE, LOGSUMEXP, STACK, Column, Source
 from .structure import LEAF, VARIOUS, Shape
 
 Index = tuple[int, int, Source | None]  # a column, and which of its sources
 _serials = count()
 SEGMENTS = None
+_FOLDS = {ADD_ALL: "scatter", LOGSUMEXP: "logsum"}  # of the rows of a wide node
 LOSS: Index = (-1, -1, None)  # the row of the loss itself
 
 
@@ -181,10 +183,10 @@ class Builder:
 
     def _wide(self, k: int, shape: Shape) -> Instruction:
         rows = self.column(k, 0, shape.columns[0])
-        if shape.op is ADD_ALL:
-            index = k, 0, SEGMENTS
-            space = self.spaces[k]
-            return Instruction("scatter", [rows], shape.type, space, index=index)
+        if shape.op in _FOLDS:
+            index, space = (k, 0, SEGMENTS), self.spaces[k]
+            name = _FOLDS[shape.op]
+            return Instruction(name, [rows], shape.type, space, index=index)
         if shape.type is None:
             return Instruction("rest", [rows], rows.type, rows.space, None, shape.op)
         column = shape.columns[0].type

@@ -19,7 +19,7 @@ from .collect import Source
 from .describing import described
 from .fusing import Group, Node, Place, arranged, drawn_in, is_joined, places
 from .lowering import DIRECT, UFUNCS, batch_of, cross
-from .order import Block, blocks
+from .order import READING, Block, blocks
 from .paying import PLACE, Account
 from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
@@ -68,7 +68,7 @@ class Recursion:
         self.inside = set(self.order)
         self.takes = [x for x in self.order if x.op == "take"]
         self.ascending = any(
-            x.op == "take" or (x.op == "scatter" and x.index[2] is SEGMENTS)
+            x.op in ("take", "logsum") or (x.op == "scatter" and x.index[2] is SEGMENTS)
             for x in self.order
         )
         nodes = [(x, [x], _needs_in_level(x)) for x in self.order]
@@ -82,7 +82,7 @@ class Recursion:
 
 def _needs_in_level(x: Instruction) -> list[Instruction]:
     """What must run before x in a level."""
-    if x.op in ("take", "spread"):
+    if x.op in READING:
         return []
     return [y for y in x.inputs if y.op != "scatter"]
 
@@ -278,7 +278,7 @@ class Program:
         for x in self.order:
             if x.op in ("pick", "place"):
                 self.picks.add(x.index)
-            elif x.op in ("take", "scatter", "spread", "gathered"):
+            elif x.op in ("take", "scatter", "logsum", "spread", "gathered"):
                 found = x.index if x.op == "take" else [x.index]
                 self.indices.update(found)
                 if x in self.recursion:

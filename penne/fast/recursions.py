@@ -170,6 +170,8 @@ def _steps(run: Any, item: Any, recursion: Recursion) -> list[tuple[Step, Levels
         return _takes(run, item, recursion)
     if item.op == "scatter":
         return [_scatter_step(run, item)]
+    if item.op == "logsum":
+        return [_logsum_step(run, item)]
     return [] if _is_view(item, program) else [_apply_step(run, item)]
 
 
@@ -211,6 +213,22 @@ def _scatter_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
         added(out, rows, source[dst], equal)
 
     return step, cuts
+
+
+def _logsum_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
+    out, source = run.values[x.number], run.values[x.inputs[0].number]
+    spans = run.layout.span(x.space)
+    which = run.layout.full(x.index)
+    order = which.argsort(kind="stable")
+    first = np.searchsorted(which[order], np.arange(len(out) + 1))
+
+    def step(level: int) -> None:
+        a, b = spans[level]
+        rows = order[first[a] : first[b]]
+        found = Grouping(rows, first[a:b] - first[a], np.arange(a, b))
+        out[a:b] = found.logsums(source)
+
+    return step, spans
 
 
 def _apply_step(run: Any, x: Instruction) -> tuple[Step, Levels]:

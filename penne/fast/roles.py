@@ -46,13 +46,14 @@ def _divide(
 ) -> None:
     """Divide the kinds of a recursion by its number of steps: the rows of the kinds
     with weights, each of which a step has once, but for those of first steps alone."""
-    pinned = [structure.counts[k] for k in kinds if _has_weights(structure, k)]
+    single = [k for k in kinds if graph.kinds[k].lengths is None]
+    pinned = [structure.counts[k] for k in single if _has_weights(structure, k)]
     most = max(pinned, default=0)
     steps = min((count for count in pinned if 2 * count > most), default=0)
     if steps < LEAST_STEPS:
         return
     ops = {graph.kinds[k].op for k in kinds}
-    for k in kinds:
+    for k in single:
         kind, count = graph.kinds[k], structure.counts[k]
         if kind.wide is not None or any(x.op is not kind.op for x in kind.nodes):
             continue  # what its first step computes is in other slots

@@ -20,7 +20,7 @@ from .buffers import empty
 from .chains import FULL, ROW
 from .fusing import Group, is_joined
 from .layout import Layout
-from .lowering import JOIN, added
+from .lowering import JOIN, added, logsummed, taken
 from .program import Instruction
 from .programs import Program, Recursion
 from .recursions import flat, prepared, whole_arrays
@@ -261,7 +261,7 @@ def _take(run: Run, x: Instruction, inputs: Any) -> Any:
         elif y.space is None:
             return np.broadcast_to(inputs[0], (n, *x.type.shape))
         else:
-            return inputs[0][run.layout.indices[x.index[0]].src]
+            return taken(inputs[0], run.layout.indices[x.index[0]].src)
     out = empty((n, *x.type.shape), x.type.dtype)
     for y, source, key in zip(x.inputs, inputs, x.index):
         index = run.layout.indices[key]
@@ -279,8 +279,15 @@ def _scatter(run: Run, x: Instruction, inputs: Any) -> Any:
     return out
 
 
+def _logsum(run: Run, x: Instruction, inputs: Any) -> Any:
+    index, rows = run.layout.indices[x.index], inputs[0]
+    out = empty((run.lengths[x.space], *x.type.shape), x.type.dtype)
+    logsummed(out, index.src, rows[index.dst], index.equal)
+    return out
+
+
 def _spread(run: Run, x: Instruction, inputs: Any) -> Any:
-    return inputs[0][run.layout.indices[x.index].src]
+    return taken(inputs[0], run.layout.indices[x.index].src)
 
 
 def _pick(run: Run, x: Instruction, inputs: Any) -> Any:
@@ -389,6 +396,7 @@ def _columns(run: Run, x: Instruction, inputs: Any) -> Any:
 _ONCE: dict[str, Callable[[Run, Instruction, Any], Any]] = {
     "take": _take,
     "scatter": _scatter,
+    "logsum": _logsum,
     "spread": _spread,
     "pick": _pick,
     "place": _place,

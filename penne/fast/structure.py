@@ -17,6 +17,7 @@ from .collect import (
     ROW,
     ROWS,
     SLOT,
+    Cells,
     Collected,
     Column,
     Kind,
@@ -53,12 +54,13 @@ class Structure:
     def __init__(self, graph: Collected, picks: bool = True):
         self.graph = graph
         self.picks = picks
-        self.counts = [len(kind.nodes) for kind in graph.kinds]
+        self.counts = [kind.count for kind in graph.kinds]
         self.leaves: list[Expression] = []
         self.numbers: dict[Expression, int] = {}
         self.rows: list[list[Codes]] = []
         self.columns: dict[Hashable, tuple[int, int]] = {}
         self.various: dict[tuple[int, int], list[Expression]] = {}
+        self.stacks: dict[Expression, Codes] = {}  # of those taken apart, their rows
         shapes = [self._shape(k, kind) for k, kind in enumerate(graph.kinds)]
         self.shapes = recursions_apart(shapes)
 
@@ -107,6 +109,11 @@ class Structure:
         first, rows = column[0], self.rows[place[0]]
         type = plain_type(first.type)
         where = self.graph.where.get
+        if isinstance(column, Cells):
+            codes = column.codes(self.graph.where, self.stacks)
+            rows.append(codes)
+            made = self._mixed(place, column, codes, column.type)
+            return made if column.aligned else made._replace(aligned=False)
         if not wide and is_one(column):
             code = where(first)
             if code is None:
@@ -149,7 +156,10 @@ class Structure:
 
     def _aligned(self, codes: Codes) -> bool:
         first, n = int(codes[0]), len(codes)
-        if not self.picks or first & ROWS or self.counts[first >> (ROW + SLOT)] != n:
+        kind = first >> ROW + SLOT
+        if not self.picks or first & ROWS or self.counts[kind] != n:
+            return False
+        if self.graph.kinds[kind].apart:
             return False
         return np.array_equal(codes, np.arange(first, first + n))
 
