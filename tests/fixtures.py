@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from penne import compute_gradients, default_dtype, fast
+from penne.fast import recipe
 from penne.graph import OPS
 from penne.operators import NUMPY
 
@@ -42,6 +43,17 @@ def kernels_apart(tmp_path_factory, monkeypatch):
     """Machine code of tests is kept apart from the user's."""
     place = tmp_path_factory.getbasetemp() / "kernels"
     monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
+
+
+@pytest.fixture(autouse=True)
+def every_graph(monkeypatch):
+    """Graphs are batched whatever their size, none is known; parameters are float64."""
+    monkeypatch.setattr(fast, "LEAST_NODES", 0)
+    monkeypatch.setattr(fast, "MOST_KINDS", 1)
+    fast._seen.clear()
+    recipe._programs.clear()
+    with default_dtype("float64"):
+        yield
 
 
 def gradients(loss, single=1e-5):

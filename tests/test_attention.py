@@ -4,27 +4,16 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from fixtures import gradients, kernels_apart  # noqa: F401  # for every test here
+from fixtures import every_graph, gradients, kernels_apart  # noqa: F401  # for all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penne import *
-from penne import caches, fast
+from penne import caches, cell, fast
 from penne.fast import recipe
 
 V, P, H = 6, 5, 3
 SCORES = ("dot", "general", "additive")
-
-
-@pytest.fixture(autouse=True)
-def _every_size(monkeypatch):
-    """Graphs are batched whatever their size."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    fast._seen.clear()
-    recipe._programs.clear()
-    with default_dtype("float64"):
-        yield
 
 
 class Reader(Module):
@@ -102,6 +91,18 @@ def test_attention(score, fed, own, lengths):
 # --- other things that are done with arrays as long as their sentence -----------------
 
 
+@cell
+def weighed(keys, h, v):
+    """Rows, each times one number: an array of another shape on the way."""
+    return expand_dims(tanh(keys * h) @ v, 1) * keys
+
+
+@cell
+def scored(keys, h):
+    """Rows of each step that goes row by row."""
+    return tanh(keys + h) * sigmoid(keys)
+
+
 class Uses(Module):
     """What a model may do with an array (T, H) of outputs and a vector (H,)."""
 
@@ -156,6 +157,9 @@ class Uses(Module):
 
     def by_largest(self, keys, h):
         return asum(amax(keys, axis=0))
+
+    def by_cell(self, keys, h):
+        return asum(weighed(keys, h, self.v)) + asum(scored(keys, h) @ h)
 
     def by_place(self, keys, h):
         return asum(keys[0] * keys[-1])

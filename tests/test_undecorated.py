@@ -2,26 +2,15 @@
 
 import numpy as np
 import pytest
-from fixtures import counted, gradients
+from fixtures import counted, every_graph, gradients  # noqa: F401  # for every test
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell, fast
+from penne import cell
 from penne.fast import recipe
 
 V, H = 5, 4
-
-
-@pytest.fixture(autouse=True)
-def _every_size(monkeypatch):
-    """Graphs are batched whatever their size."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    fast._seen.clear()
-    recipe._programs.clear()
-    with default_dtype("float64"):
-        yield
 
 
 def read(r, words):

@@ -168,7 +168,7 @@ class _Found:
             return None if axis is None else Done(x.type, axis, x.params)
         if any(isinstance(axis, tuple) for axis in axes):
             return None
-        return _done(x.op, x.params, rows, axes)
+        return _rowwise(x.op, x.params, rows, axes)
 
     def row(self, x: Expression) -> ArrayType:
         """The type of a row of x."""
@@ -188,18 +188,18 @@ def _row(type: ArrayType, axis: Axis) -> ArrayType:
     return found
 
 
-def _done(
+def _rowwise(
     op: Op, params: Any, types: tuple[ArrayType, ...], axes: tuple[Axis, ...]
 ) -> Done | None:
     """What ``op`` does to arguments of which some are rows."""
     key = op, id(params) if params else 0, types, axes
     found = _known.get(key)
     if found is None or (params and found[0] is not params):
-        found = _known[key] = params, _tried(op, params, types, axes)
+        found = _known[key] = params, _derived(op, params, types, axes)
     return found[1]  # type: ignore[no-any-return]
 
 
-def _tried(
+def _derived(
     op: Op, params: Any, types: tuple[ArrayType, ...], axes: tuple[Axis, ...]
 ) -> Done | None:
     if isinstance(op, Several):
@@ -242,8 +242,8 @@ def _body(
             type = inner(*map(Symbol, given), **params).type
             done: Done | None = Done(type, None, params)
         else:
-            done = _done(inner, params, given, tuple([where[k] for k in places]))
-        if done is None or done.fold is not None:
+            done = _rowwise(inner, params, given, tuple([where[k] for k in places]))
+        if done is None or done.fold is not None or done.params is not params:
             return None
         slots.append(done.type)
         where.append(done.axis)
