@@ -5,8 +5,8 @@ each step.  A node of a composite op stands for all its slots; ``project`` picks
 Bodies of one name and the same steps are one op, whatever the sizes of their arrays.
 The gradient of a composite op is the derivative of its body, a composite op again.
 
-This module imports ``graph``, ``dtypes``, ``settings``, ``differentiate`` and
-``places``.
+This module imports ``graph``, ``dtypes``, ``settings``, ``differentiate``,
+``opening`` and ``places``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ import numpy as np
 from .differentiate import backpropagate
 from .dtypes import ArrayType
 from .graph import Expression, Op, topological
+from .opening import Opened
 from .places import Place, place_of, recording
 from .settings import Cache, Switch
 
@@ -123,6 +124,14 @@ class Composite(Several):
         slots: list[Expression] = [Symbol(t) for t in types]
         for op, places, params in self.steps:
             slots.append(reapplied(op, [slots[k] for k in places], params))
+        return slots
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Opened:
+        """As ``Op.opened``."""
+        assert isinstance(type, Slots)
+        slots = Opened(args)
+        for (op, places, given), part in zip(self.steps, type.parts[self.count :]):
+            slots.append(op.opened([slots[k] for k in places], given, part))
         return slots
 
     def gradient(self, g: Expression, y: Expression, *args: Expression) -> list[Any]:
@@ -407,7 +416,17 @@ def seeds_of(g: Expression) -> dict[int, Expression]:
 
 
 _bundle = Op(_cotangent, "()->()", total=_total_cotangent)
-PROJECT = Op(
+
+
+class _Project(Op):
+    """The op that gives one slot of a node."""
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
+        """As ``Op.opened``."""
+        return args[0].at(params["slot"])
+
+
+PROJECT = _Project(
     _project_forward,
     "()->()",
     gradient=lambda g, y, node, slot: (bundled({slot: g}, node.type),),

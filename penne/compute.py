@@ -14,14 +14,13 @@ import numpy as np
 
 from .doorway import current
 from .faults import check_numbers, differentiated, note
-from .graph import Expression, Parameter, topological
+from .graph import Expression, Nodes, Parameter, topological
 from .ops.selection import is_lookup
 from .rows import Rows
 from .settings import uncollected
 
 Values = dict[Expression, Any]
 Gradients = dict[Parameter, Any]
-Nodes = Sequence[Expression]
 
 
 class Plain:

@@ -13,12 +13,12 @@ from typing import Any, overload
 
 import numpy as np
 
-from .graph import OPS, Constant, Expression, Op, topological
+from .graph import OPS, Constant, Expression, Nodes, Op, topological
+from .opening import opened
 from .operators import NUMPY
 from .signature import Shape
 
 Gradients = dict[Expression, Expression]
-Nodes = Sequence[Expression]
 
 
 @overload
@@ -94,27 +94,22 @@ def _like(x: Expression, value: float) -> Constant:
 
 
 def check_reached(loss: Expression, x: Expression) -> None:
-    """ValueError where ``loss`` reaches x, but only through constants to gradients."""
-    active = _depending(topological([loss]), [x])
-    y = g = loss
+    """ValueError where ``loss`` reaches x, but only through constants to gradients;
+    what a composite op takes and does not use is not reached."""
+    y = opened(loss, x)
+    g: Any = y
+    active = _depending(topological([y]), [x])
     while y in active and y.op is not None:
-        a = next(a for a in y.args if a in active)
-        passed = _passed_on(g, y, a)
-        if passed is None:
+        rule, a = y.op.gradient, next(a for a in y.args if a in active)
+        if rule is None or a.floating:
+            parts = zip(y.args, _parts(y.op, g, y) if rule and y.floating else ())
+            g = next((fit(p, a) for b, p in parts if b is a and p is not None), None)
+        if g is None:
             raise ValueError(
                 f"gradient: the loss reaches {x!r} only through {y.op.name}, which is "
                 "constant to gradients; write detach(x) if that is meant"
             )
-        y, g = a, passed
-
-
-def _passed_on(g: Expression, y: Expression, a: Expression) -> Expression | None:
-    """What the gradient g of y means for its argument a; None where y stops it."""
-    rule = y.op.gradient if y.op else None
-    if rule is None or not a.floating:
-        return g if rule else None
-    parts = zip(y.args, _parts(y.op, g, y) if y.floating else ())
-    return next((fit(p, a) for b, p in parts if b is a and p is not None), None)
+        y = a
 
 
 def _depending(order: Nodes, wrt: Nodes) -> set[Expression]:

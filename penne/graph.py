@@ -40,6 +40,7 @@ from .signature import Shape, signature
 
 _NUMBERS = (bool, int, float)
 _ALL = slice(None)
+Nodes = Sequence["Expression"]
 _serials = count()
 _built = Cache("shape checks", 1 << 16)
 _plans = Cache("calls to wrap or cast", 1 << 14)
@@ -318,6 +319,11 @@ class Op:
         except (AttributeError, KeyError, TypeError):
             return self._build(args, params)
         return Expression(self, args, made[0], made[1])
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
+        """The node of this op on other ``args`` of the same types; of an op that stands
+        for several, all its slots, made of those."""
+        return Expression(self, tuple(args), params, type)
 
     def _build(self, args: tuple[Any, ...], given: dict[str, Any]) -> Expression:
         """A call seen for the first time, or with arguments to wrap or to cast."""

@@ -6,10 +6,11 @@
 So a sequence that is read by a step of one op is one node, whatever its length.  Its
 gradient is back-propagation through time (Werbos 1990), by the derivative of the step.
 
-This module imports ``composite``, ``differentiate`` and ``graph``.
+This module imports ``composite``, ``differentiate``, ``opening`` and ``graph``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from .composite import (
@@ -27,6 +28,7 @@ from .composite import (
 from .differentiate import Pending
 from .dtypes import ArrayType
 from .graph import Expression
+from .opening import Opened
 from .settings import Cache
 
 _loops = Cache("loops", 1 << 12)
@@ -157,17 +159,30 @@ class Loop(Several):
         """The values of the slots that are kept."""
         kept, slots = self.kept, Computed([None] * self.slot(self.times, -1))
         slots.op, slots.arrays = self, arrays
-        state, rest = list(arrays[self.first : self.rest]), arrays[self.rest :]
-        at = self.count
-        for x in self._read(arrays):
-            node = self.step.forward(x, *state, *rest)
+        values = chain.from_iterable(self._taken(arrays, self.step.forward))
+        for slot, value in enumerate(values, self.count):
+            if slot in kept:
+                slots[slot] = value
+        return slots
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Opened:
+        """As ``Op.opened``."""
+        assert isinstance(type, Slots)
+        each = type.parts[self.count] if self.times else type
+        found = self._taken(args, lambda *given: self.step.opened(given, params, each))
+        return Opened([*args, *chain.from_iterable(found)])
+
+    def _taken(
+        self, args: Sequence[Any], take: Callable[..., Any]
+    ) -> Iterator[list[Any]]:
+        """For each time what ``take`` makes of the arguments of the step, and of its
+        slots those that are given."""
+        state, rest = list(args[self.first : self.rest]), args[self.rest :]
+        for x in self._read(args):
+            node = take(x, *state, *rest)
             given = [node.at(k) for k in self.given]
             self._carry(state, given)
-            for slot, value in enumerate([node, *given], at):
-                if slot in kept:
-                    slots[slot] = value
-            at += self.apart
-        return slots
+            yield [node, *given]
 
     # --- gradients --------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ ORDER = [
     "ops.numpy_shapes",
     "ops",
     "conv",
+    "opening",
     "differentiate",
     "doorway",
     "places",

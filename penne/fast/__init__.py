@@ -11,8 +11,6 @@ from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from ..checkpointing import RECOMPUTE
 from ..composite import Composite
 from ..compute import PLAIN, Nodes, Plain, Values
@@ -94,16 +92,18 @@ class Fast(Plain):
             recipe = _recipe(Outline([loss]), [loss], values is not None, True)
             if recipe is None:
                 return PLAIN.gradients(loss, sparse, values)
-            for x in recipe.leaves:
+            for k, x in enumerate(recipe.leaves):
                 if isinstance(x, Parameter) and x not in recipe.reached:
-                    check_reached(loss, x)
+                    if k not in recipe.plan.unreached:
+                        check_reached(loss, x)
+                        recipe.plan.unreached[k] = True
             if values is None:
                 recipe.forget()
                 _recipes[loss] = recipe
         done = _run(recipe, [loss], {})
         value, found = done.value(), done.gradients(sparse)
-        if any(program.stops for program in recipe.plan.programs):
-            found = _truly_reached(loss, found)
+        if recipe.plan.doubtful:
+            found = _truly_reached(loss, recipe, found)
         arrays = [getattr(g, "values", g) for g in found.values()]
         check_numbers(loss, [value, *arrays], done.drawn)
         if values is not None:
@@ -130,12 +130,26 @@ def _run(recipe: Recipe, wanted: Nodes, known: Values) -> Evaluation:
         raise
 
 
-def _truly_reached(loss: Expression, found: dict[Any, Any]) -> dict[Any, Any]:
-    """Gradients without those of parameters that the loss does not reach: where an op
-    stops gradients, one of a kind may be reached and another not."""
-    zero = [p for p, g in found.items() if not np.any(getattr(g, "values", g))]
-    missing = set(zero) - differentiate(loss, zero).keys() if zero else ()
+def _truly_reached(
+    loss: Expression, recipe: Recipe, found: dict[Any, Any]
+) -> dict[Any, Any]:
+    """Gradients without those of parameters that the loss does not reach, where others
+    of their kind are reached: through an op that stops gradients for some nodes alone,
+    or slots that only some nodes have a use for."""
+    known = recipe.plan.unreached
+    zero = [k for k, p in enumerate(recipe.leaves) if p in found and is_zero(found[p])]
+    new = [k for k in zero if k not in known]
+    if new:
+        there = differentiate(loss, [recipe.leaves[k] for k in new])
+        known.update((k, recipe.leaves[k] not in there) for k in new)
+    missing = {recipe.leaves[k] for k in zero if known[k]}
     return {p: g for p, g in found.items() if p not in missing}
+
+
+def is_zero(g: Any) -> bool:
+    """Whether all numbers of a gradient are 0, which the first of them mostly tells."""
+    array = getattr(g, "values", g)
+    return not array.size or (array.item(0) == 0 and not array.any())
 
 
 class Seen:

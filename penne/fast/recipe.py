@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..composite import PROJECT, Computed, Slots
+from ..composite import PROJECT, Composite, Computed, Slots
 from ..graph import Expression, Parameter
 from ..randomness import Random
 from ..rows import Rows, compact
@@ -82,6 +82,9 @@ class Plan:
     ``wanted``: what is asked for; ``keep``: all the rest as well; ``gradients``: those
     of the first wanted with respect to all parameters too; ``sure``: whether to make a
     program even if no graph had this structure before.
+
+    ``doubtful``: whether gradients may be 0 as the loss does not reach the parameter;
+    ``unreached``: by number of a leaf whether it is so, where that is known.
     """
 
     def __init__(
@@ -141,6 +144,9 @@ class Plan:
             (x, {k: self._row(code) for k, code in slots.items()}) for x, slots in nodes
         ]
         self.size = graph.count, len(graph.kinds)
+        stops = any(program.stops for program in self.programs)
+        self.doubtful = stops or any(isinstance(k.op, Composite) for k in graph.kinds)
+        self.unreached: dict[int, bool] = {}
         self.asked = [place[x] for x in arrays]
         leaves = list(map(place_in, structure.leaves))
         self.leaves = [place[x] for x, _ in leaves]

@@ -1,0 +1,108 @@
+"""Which parameters a loss reaches: the same for a cell and for the function that it
+decorates, by either executor."""
+
+import numpy as np
+import pytest
+from fixtures import every_graph  # noqa: F401  # holds for all tests here
+
+import penne
+from penne import (
+    Transducer,
+    argmax,
+    asum,
+    cell,
+    compute_gradients,
+    detach,
+    greater,
+    parameter,
+    tanh,
+    where,
+)
+
+N, V = 3, 5
+
+
+class Step(Transducer):
+    """A step with parameters that may have no effect; ``use``: what it does."""
+
+    def __init__(self, use):
+        rng = np.random.default_rng(0)
+        self.use = use
+        self.embed = parameter(rng.normal(size=(V, N)))
+        self.initial = parameter(rng.normal(size=N))
+        self.keep, self.other = (parameter(rng.normal(size=N)) for _ in range(2))
+
+    def start(self):
+        """The learnt state."""
+        self.h, self.c = self.keep, self.initial
+
+    def bare(self, symbol):
+        """The output, which may ignore the symbol, the state, or both."""
+        x = self.embed[symbol]
+        self.h, self.c, y = self.use(self, x, self.h, self.c)
+        return y
+
+
+class Cell(Step):
+    """The step, decorated."""
+
+    step = cell(Step.bare)
+
+
+class Bare(Step):
+    """The step as it is."""
+
+    step = Step.bare
+
+
+USES = {
+    "all": lambda r, x, h, c: (tanh(x + h), tanh(c * x), h * c),
+    "no input": lambda r, x, h, c: (tanh(h), tanh(c), h * c),
+    "state too late": lambda r, x, h, c: (tanh(h + c), c, h * r.other),
+    "input too late": lambda r, x, h, c: (h, c + x, h + c),
+    "no state": lambda r, x, h, c: (h, c, x * r.other),
+    "detached": lambda r, x, h, c: (h, c, detach(x) * r.other + h),
+    "compared": lambda r, x, h, c: (h, c, where(greater(c, 0.0), x, h)),
+    "picked": lambda r, x, h, c: (h, c, h + x[argmax(c)]),
+    "compared late": lambda r, x, h, c: (where(greater(c, 0), h, x), c, h + x),
+}
+FORMS = {
+    "whole": lambda r, word: r.transduce(word),
+    "steps": lambda r, word: (r.start(), [r.step(symbol) for symbol in word])[1],
+}
+
+
+def loss_of(step, use, form, words):
+    """A loss of the outputs for some words, and names of the parameters."""
+    r = step(USES[use])
+    total = sum(asum(y * y) for word in words for y in FORMS[form](r, word))
+    return total, {p: name for name, p in r.parameters().items()}
+
+
+def reached(step, use, form, words):
+    """By name the gradients of the parameters that are reached, or the error."""
+    loss, names = loss_of(step, use, form, words)
+    try:
+        return {names[p]: g for p, g in compute_gradients(loss).items()}
+    except ValueError as error:
+        return str(error).replace("float32", "")
+
+
+@pytest.mark.parametrize("words", [[[1]], [[1], [2]], [[1, 2, 0], [3], [4, 4]]])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("use", USES)
+def test_decorated_or_not(use, form, words):
+    """A cell reaches what its function does; so it is told that it does not."""
+    with penne.plain():
+        expected = reached(Bare, use, form, words)
+    for step in (Bare, Cell):
+        found = [reached(step, use, form, words)]
+        with penne.plain():
+            found.append(reached(step, use, form, words))
+        for gradients in found:
+            if isinstance(expected, str):
+                assert gradients == expected
+                continue
+            assert gradients.keys() == expected.keys()
+            for name, g in gradients.items():
+                np.testing.assert_allclose(g, expected[name], rtol=1e-5, atol=1e-6)
