@@ -204,6 +204,25 @@ def test_states_of_ones_own(learnt, dtype):
     assert (r.h0 in found) == learnt
 
 
+@pytest.mark.parametrize("apart", [1, 2, 3])
+@pytest.mark.parametrize("length", [4, 5, 9])
+def test_dilated_steps_from_a_learnt_state(apart, length):
+    """Several steps begin with the state that is learnt, of which some are fed with
+    what came before: those are not first steps in all, but in their state."""
+    table, h0, back = weights(V, N), weights(N, rng=1), weights(N, rng=2)
+
+    @cell
+    def step(x, h):
+        return tanh(x + h * h), tanh(x * h)
+
+    states, y = [h0] * apart, None
+    for symbols in np.random.default_rng(1).integers(0, V, (length, 2)):
+        x = table[symbols]
+        h, y = step(x if y is None else x + y * back, states[-apart])
+        states.append(h)
+    assert h0 in gradients(asum(y * y) + asum(h))
+
+
 def test_a_step_that_sees_the_axis_of_examples_is_apart():
     """What sums over examples is not the same without them."""
 

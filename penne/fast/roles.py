@@ -105,12 +105,13 @@ def _kind(kind: Kind, rows: Sequence[int]) -> Kind:
     columns = [[column[r] for r in rows] for column in kind.arguments]
     part = Kind([kind.nodes[r] for r in rows], columns)
     if kind.types is not None:
+        part.type = _type(kind.type, part.nodes)
         part.types = list(map(_type, kind.types, part.arguments))
     return part
 
 
 def _type(type: Any, column: Sequence[Expression]) -> Any:
-    """That of a column, unless all of it is what another type was taken for."""
+    """That of a column, or of nodes, unless all are what another was taken for."""
     types = {plain_type(x.type) for x in column}
     return type if type in types else types.pop()
 
