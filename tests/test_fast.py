@@ -207,3 +207,26 @@ def test_nan_is_named():
         pytest.raises(FloatingPointError, match="log"),
     ):
         compute_gradients(sum(losses))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_weights_of_two_dtypes(compiled, monkeypatch):
+    """Products of the same rows with weights of two dtypes are each of its own."""
+    fast._seen.clear()
+    fast.recipe._programs.clear()
+    monkeypatch.setenv("PENNE_FAST", "compiled" if compiled else "1")
+    rng = np.random.default_rng(0)
+    W, U = rng.normal(size=(2, 4, 4))
+    single, double = parameter(W.astype("float32")), parameter(U)
+    table = parameter(rng.normal(size=(9, 4)).astype("float32"))
+
+    def loss():
+        rows = [table[k] * table[k] for k in range(9)]
+        return sum(asum(dot(x, single)) + asum(dot(x, double) ** 2) for x in rows)
+
+    expected, found = both(lambda: compute_gradients(loss()))
+    for p, g in expected.items():
+        assert found[p].dtype == g.dtype
+    scale = np.abs(expected[double]).max()
+    assert np.abs(expected[double] - found[double]).max() <= 1e-12 * scale
+    assert both(lambda: compute_value(loss()))[1].dtype == np.float64

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from penne import *
 from penne import caches, cell, fast
 from penne.fast import outline, strangers, sums
+from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
 V, N, H = 5, 3, 4
@@ -300,6 +301,7 @@ def _usual(monkeypatch):
     monkeypatch.setattr(fast, "LEAST_NODES", 30)
     monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
     monkeypatch.setattr(fast, "MIXED", 0.05)
+    monkeypatch.setattr(fast, "DEAR", 0)
     strangers._met.clear()
     strangers.in_vain.counts.clear()
     strangers.irregular.counts.clear()
@@ -342,6 +344,37 @@ def test_a_program_is_made_for_the_second_of_its_structure():
     for seed in range(6, 12):
         gradients(grown(seed))
     assert fast.stats()["batched"] - before == 6
+
+
+def read(words):
+    """A loss of words that are read, letter by letter, by an undecorated step."""
+    table, W, U = weights(V, H), weights(H, H), weights(H, H, rng=1)
+    total = 0
+    for word in words:
+        h = zeros(H)
+        for letter in word:
+            h = tanh(dot(table[letter], U) + dot(h, W)) * h + table[letter]
+        total = total + asum(h * h)
+    return total
+
+
+@pytest.mark.usefixtures("_usual")
+def test_what_is_computed_sooner_than_planned_waits_until_it_comes_again(monkeypatch):
+    """One short word after another is computed op by op; the third time that a graph
+    comes, and where there are many words at once, it is batched."""
+    monkeypatch.setattr(fast, "DEAR", 7)
+
+    def batched(words, times):
+        before = fast.stats()["batched"]
+        for _ in range(times):
+            gradients(read(words))
+        return fast.stats()["batched"] - before
+
+    word = [0, 1, 2, 3, 4, 0, 1]
+    assert len(topological([read([word])])) > fast.LEAST_NODES
+    assert batched([word], 2) == 0
+    assert batched([word], 2) == 2
+    assert batched([word[:k] for k in range(1, 8)] * 8, 1) == 1
 
 
 def rounds(count):

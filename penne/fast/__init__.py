@@ -33,6 +33,7 @@ MOST_KINDS = 0.7  # as does one with more kinds than this part of its nodes; 1: 
 IRREGULAR = 0.2  # that part where kinds wait for each other, level by level
 MANY_KINDS, MIXED = 20, 0.2  # more kinds, and part of the nodes, are many and dear
 WAYS = (True, True), (True, False), (False, False)  # regular, with arrays taken apart
+DEAR = 7  # so many steps, times the square of kinds, take as long as to make a plan
 AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
 _op = attrgetter("op")
 _seen = Cache("graphs seen", 1 << 6)
@@ -159,6 +160,7 @@ class Seen:
         self.alive = outline.params()
         ops = set(map(_op, outline.nodes))
         self.ops = frozenset(op.step if isinstance(op, Loop) else op for op in ops)
+        self.steps = sum(2 + x.op.size for x in outline.nodes if x.op is not None)
         self.times = 0
         self.plan: Plan | None = None
         self.refused = False
@@ -171,7 +173,10 @@ class Seen:
         again = self.times >= AGAIN
         if self.plan is not None or self.refused:
             return self.plan
-        if not again and MOST_KINDS < 1 and strangers.in_vain.goes_on(self.ops):
+        if not again and (
+            is_cheap(self.steps, len(self.ops))
+            or (MOST_KINDS < 1 and strangers.in_vain.goes_on(self.ops))
+        ):
             return None
         try:
             self.plan = self._made(outline, wanted, keep, gradients, again)
@@ -195,7 +200,7 @@ class Seen:
             asked = [x for x in wanted if x in graph.where]
             if not asked or recomputes(graph) or not (regular or even(graph)):
                 break
-            if few(graph) and not again:
+            if not again and (few(graph) or is_cheap(self.steps, len(graph.kinds))):
                 raise strangers.Stranger
             sure = again or not mixed(graph, MIXED if regular else MIXED / 4)
             plan = None
@@ -241,6 +246,12 @@ def is_small(nodes: Nodes) -> bool:
             if steps >= LEAST_NODES:
                 return False
     return True
+
+
+def is_cheap(steps: int, kinds: int) -> bool:
+    """Whether so many steps, to make a node being two, are computed op by op before so
+    many kinds are planned: measured on random cells and trees, alone and in batches."""
+    return MOST_KINDS < 1 and steps < DEAR * kinds**2
 
 
 def few(graph: Collected) -> bool:

@@ -42,15 +42,15 @@ def _named(x: Instruction) -> Instruction:
 
 
 def pack_products(order: Iterable[Instruction]) -> None:
-    """Products of one batch with several weights become one product, with the weights
-    side by side; each of the old ones is a slice of it."""
-    groups: dict[tuple[object, Instruction], list[Instruction]] = defaultdict(list)
+    """Products of one batch with several weights of one dtype become one product, with
+    the weights side by side; each of the old ones is a slice of it."""
+    groups: dict[Any, list[Instruction]] = defaultdict(list)
     for y in order:
         if y.op is VECMAT or y.op is MATMAT:
             x, W = y.inputs
             if x.space is not None and W.op == "leaf" and len(W.type.shape) == 2:
-                groups[y.op, x].append(y)
-    for (op, x), products in groups.items():
+                groups[y.op, x, W.type.dtype].append(y)
+    for (op, x, _), products in groups.items():
         if len(products) > 1:
             _pack(op, x, sorted(products, key=lambda y: y.serial))
 
