@@ -160,7 +160,6 @@ class Seen:
         self.alive = outline.params()
         ops = set(map(_op, outline.nodes))
         self.ops = frozenset(op.step if isinstance(op, Loop) else op for op in ops)
-        self.steps = sum(2 + x.op.size for x in outline.nodes if x.op is not None)
         self.times = 0
         self.plan: Plan | None = None
         self.refused = False
@@ -174,7 +173,7 @@ class Seen:
         if self.plan is not None or self.refused:
             return self.plan
         if not again and (
-            is_cheap(self.steps, len(self.ops))
+            is_cheap(outline.nodes, len(self.ops))
             or (MOST_KINDS < 1 and strangers.in_vain.goes_on(self.ops))
         ):
             return None
@@ -200,7 +199,8 @@ class Seen:
             asked = [x for x in wanted if x in graph.where]
             if not asked or recomputes(graph) or not (regular or even(graph)):
                 break
-            if not again and (few(graph) or is_cheap(self.steps, len(graph.kinds))):
+            cheap = few(graph) or is_cheap(outline.nodes, len(graph.kinds))
+            if cheap and not again:
                 raise strangers.Stranger
             sure = again or not mixed(graph, MIXED if regular else MIXED / 4)
             plan = None
@@ -248,10 +248,13 @@ def is_small(nodes: Nodes) -> bool:
     return True
 
 
-def is_cheap(steps: int, kinds: int) -> bool:
-    """Whether so many steps, to make a node being two, are computed op by op before so
-    many kinds are planned: measured on random cells and trees, alone and in batches."""
-    return MOST_KINDS < 1 and steps < DEAR * kinds**2
+def is_cheap(nodes: Nodes, kinds: int) -> bool:
+    """Whether it takes longer to plan so many kinds than to compute the nodes op by op:
+    measured on random cells and trees, where to make a node was as two steps of it."""
+    steps = DEAR * kinds**2
+    if MOST_KINDS >= 1 or 2 * len(nodes) >= steps:
+        return False
+    return sum(2 + x.op.size for x in nodes if x.op is not None) < steps
 
 
 def few(graph: Collected) -> bool:
@@ -294,10 +297,12 @@ def _too_few(graph: Collected, regular: bool) -> str:
         return "" if even(graph) else "too few to batch by level, computed op by op"
     if recomputes(graph):
         return "segments are computed again, so computed op by op, batched within"
-    if not few(graph):
-        return ""
-    until = "" if is_small(graph.order) else f" until it has come {AGAIN} times"
-    return f"too few to batch, computed op by op{until}"
+    until = f"computed op by op until it has come {AGAIN} times"
+    if few(graph):
+        until = "computed op by op" if is_small(graph.order) else until
+        return f"too few to batch, {until}"
+    dear = is_cheap(graph.order, len(graph.kinds))
+    return f"a plan takes longer, {until}" if dear else ""
 
 
 def enable() -> Setting[Any]:
