@@ -93,11 +93,12 @@ class Fast(Plain):
             recipe = _recipe(Outline([loss]), [loss], values is not None, True)
             if recipe is None:
                 return PLAIN.gradients(loss, sparse, values)
+            known = recipe.plan.unreached
             for k, x in enumerate(recipe.leaves):
-                if isinstance(x, Parameter) and x not in recipe.reached:
-                    if k not in recipe.plan.unreached:
-                        check_reached(loss, x)
-                        recipe.plan.unreached[k] = True
+                missing = isinstance(x, Parameter) and x not in recipe.reached
+                if missing and k not in known:
+                    check_reached(loss, x)
+                    known[k] = True
             if values is None:
                 recipe.forget()
                 _recipes[loss] = recipe
@@ -199,8 +200,8 @@ class Seen:
             asked = [x for x in wanted if x in graph.where]
             if not asked or recomputes(graph) or not (regular or even(graph)):
                 break
-            cheap = few(graph) or is_cheap(outline.nodes, len(graph.kinds))
-            if cheap and not again:
+            kinds = len(graph.kinds)
+            if not again and (few(graph) or is_cheap(outline.nodes, kinds)):
                 raise strangers.Stranger
             sure = again or not mixed(graph, MIXED if regular else MIXED / 4)
             plan = None

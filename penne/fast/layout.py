@@ -57,6 +57,7 @@ class Layout:
         self.spans: dict[int, dict[int, tuple[int, int]]] = {}  # by space and level
         self.between = {i: self._between(i[0], i[2])[0] for i in program.cut}
         self.whole: dict[Any, Array] = {}
+        self.groups: dict[Any, tuple[Array, Array]] = {}
         self.shares: dict[Any, Any] = {}  # of recursions, what is for which thread
         self.fixed: dict[int, Any] | None = None  # arrays that are always the same
         del self.structure, self.natural
@@ -195,6 +196,16 @@ class Layout:
             rows[index.dst] = np.arange(src.start, src.stop) if wide else src
             self.whole[key] = rows
         return self.whole[key]
+
+    def grouped(self, key: Any, count: int) -> tuple[Array, Array]:
+        """Rows in the order of the ``count`` that they are taken for, and where those
+        of each start."""
+        if key not in self.groups:
+            which = self.full(key)
+            order = which.argsort(kind="stable")
+            first = np.searchsorted(which[order], np.arange(count + 1))
+            self.groups[key] = order, first
+        return self.groups[key]
 
     def _between(self, k: int, source: Source | None) -> tuple[int, int | None]:
         """The space of a column and that of its source."""

@@ -305,7 +305,7 @@ def taken(source: Array, rows: Any) -> Array:
     """Some rows of an array, in memory that has been used before if they lie apart."""
     if isinstance(rows, slice):
         return source[rows]
-    out = empty((len(rows), *source.shape[1:]), source.dtype)
+    out = empty((*rows.shape, *source.shape[1:]), source.dtype)
     return np.take(source, rows, axis=0, out=out, mode="clip")
 
 

@@ -218,9 +218,7 @@ def _scatter_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
 def _logsum_step(run: Any, x: Instruction) -> tuple[Step, Levels]:
     out, source = run.values[x.number], run.values[x.inputs[0].number]
     spans = run.layout.span(x.space)
-    which = run.layout.full(x.index)
-    order = which.argsort(kind="stable")
-    first = np.searchsorted(which[order], np.arange(len(out) + 1))
+    order, first = run.layout.grouped(x.index, len(out))
 
     def step(level: int) -> None:
         a, b = spans[level]

@@ -373,9 +373,7 @@ def _distinct(run: Run, x: Instruction, inputs: Any) -> Any:
 
 
 def _expand(run: Run, x: Instruction, inputs: Any) -> Any:
-    rows = run.inverse[x.inputs[1]]
-    out = empty((*rows.shape, *inputs[0].shape[1:]), x.type.dtype)
-    return np.take(inputs[0], rows, axis=0, out=out, mode="clip")
+    return taken(inputs[0], run.inverse[x.inputs[1]])
 
 
 def _collapse(run: Run, x: Instruction, inputs: Any) -> Any:
