@@ -8,7 +8,7 @@ chain of n steps in sqrt(n) segments needs the memory of about 2 sqrt(n) steps, 
 more forward pass.
 
 This module imports ``graph``, ``composite``, ``differentiate``, ``doorway``,
-``modules``, ``operators`` and ``settings``.
+``modules``, ``operators``, ``settings`` and ``symbols``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .composite import Slots, Symbol, reapplied, watching
+from .composite import Slots, reapplied
 from .differentiate import backpropagate
 from .doorway import current
 from .dtypes import INDEX, NUMBER, WEAK, ArrayType
@@ -26,6 +26,7 @@ from .modules import Module
 from .operators import NUMPY
 from .settings import Cache
 from .signature import Shape, group
+from .symbols import Symbol, watching
 
 Leaves = Sequence[Expression]
 _segments = Cache("segments to recompute", 1 << 8)

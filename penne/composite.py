@@ -5,8 +5,8 @@ each step.  A node of a composite op stands for all its slots; ``project`` picks
 Bodies of one name and the same steps are one op, whatever the sizes of their arrays.
 The gradient of a composite op is the derivative of its body, a composite op again.
 
-This module imports ``graph``, ``dtypes``, ``settings``, ``differentiate``,
-``opening`` and ``places``.
+This module imports ``graph``, ``symbols``, ``dtypes``, ``settings``,
+``differentiate``, ``opening`` and ``places``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,8 @@ from .dtypes import ArrayType
 from .graph import Expression, Op, topological
 from .opening import Opened
 from .places import Place, place_of, recording
-from .settings import Cache, Switch
+from .settings import Cache
+from .symbols import Symbol
 
 NOTHING: Mapping[str, Any] = {}  # the params of all nodes of such ops
 Step = tuple[Op, tuple[int, ...], Mapping[str, Any]]
@@ -210,43 +211,6 @@ def reapplied(
         parts = [x.type for x in op.body([a.type for a in args])]
         return Expression(op, tuple(args), NOTHING, Slots(tuple(parts)))
     return project(args[0], params["slot"]) if op is PROJECT else op(*args, **params)
-
-
-watching: Switch[bool] = Switch("symbols being watched", False)
-
-
-class Symbol(Expression):
-    """A leaf without a value: a place for an argument, while a function is traced.
-
-    ``limits``: where a constant is to come, what is asked of it as an index: (lowest,
-    one past the highest); None where something computed is to come.
-    """
-
-    __slots__ = ("limits",)
-
-    def __init__(self, type: ArrayType, known: bool = False):
-        super().__init__(None, (), {}, type)
-        self.limits: list[tuple[int, int]] | None = [] if known else None
-
-    def __hash__(self) -> int:
-        self._refuse("its hash")
-        return object.__hash__(self)
-
-    def __eq__(self, other: object) -> bool:
-        self._refuse("equality")
-        return self is other
-
-    def __len__(self) -> int:
-        self._refuse("its length")
-        return super().__len__()
-
-    def __bool__(self) -> bool:
-        self._refuse("its truth")
-        return super().__bool__()
-
-    def _refuse(self, what: str) -> None:
-        if watching.value:
-            raise TypeError(f"an argument or the state is asked for {what}")
 
 
 class Body(NamedTuple):

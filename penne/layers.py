@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from .composite import NOTHING, Body, Symbol, projected, projection
+from .composite import NOTHING, Body, projected, projection
 from .compute import compute_value
 from .differentiate import gradient
 from .dtypes import INDEX
@@ -23,6 +23,7 @@ from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
 from .ops.selection import check_within, gather, index_of, is_int, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
+from .symbols import Symbol
 from .tracing import being_traced
 
 Function = Callable[[Expression], Expression]

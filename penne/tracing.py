@@ -6,8 +6,8 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``graph``, ``loops``, ``modules``, ``places`` and
-``randomness``.
+This module imports ``composite``, ``graph``, ``loops``, ``modules``, ``places``,
+``randomness`` and ``symbols``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, finalize, ref
 
 import numpy as np
 
-from .composite import NOTHING, Body, Symbol, projected, projection, watching
+from .composite import NOTHING, Body, projected, projection
 from .dtypes import INDEX, WEAK, ArrayType
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
@@ -28,6 +28,7 @@ from .ops.selection import check_within, index_of, is_int, note_limits
 from .places import recording
 from .randomness import Random
 from .settings import Switch, current_dtype
+from .symbols import Symbol, watching
 
 Place = tuple[dict[str, Any], str]
 _NOTHING = ArrayType((), INDEX, WEAK)

@@ -52,6 +52,7 @@ ORDER = [
     "faults",
     "compute",
     "functions",
+    "symbols",
     "composite",
     "loops",
     "modules",

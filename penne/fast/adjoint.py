@@ -3,18 +3,18 @@
 The rules of the ops are traced once for types of rows.  A gradient that all rows share
 is a total over them, and the total of outer products is one product; so no gradient
 of a parameter is added up step by step.  This module imports ``program``,
-``composite`` and ``differentiate``.
+``symbols`` and ``differentiate``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..composite import Symbol
 from ..differentiate import fit
 from ..dtypes import ArrayType
 from ..graph import OPS, Constant, Expression, Op, topological
 from ..settings import Cache
 from ..signature import Shape
+from ..symbols import Symbol
 from .collect import ADD_ALL
 from .program import Instruction, apply, constant
 

@@ -24,10 +24,11 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from ..composite import PROJECT, Composite, Slots, Symbol
+from ..composite import PROJECT, Composite, Slots
 from ..dtypes import ArrayType
 from ..graph import Constant, Op
 from ..ops import broadcast_to
+from ..symbols import Symbol
 from .collect import ADD_ALL, CONCATENATE, LOGSUMEXP, STACK, Column, Source
 from .structure import LEAF, VARIOUS, Shape
 

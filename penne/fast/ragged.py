@@ -17,11 +17,12 @@ from math import prod
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..composite import NOTHING, PROJECT, Composite, Several, Slots, Symbol
+from ..composite import NOTHING, PROJECT, Composite, Several, Slots
 from ..dtypes import ArrayType, shared
 from ..graph import OPS, Expression, Op, Parameter
 from ..settings import Cache
 from ..signature import Shape, signature
+from ..symbols import Symbol
 from .collect import (
     ADD_ALL,
     LOGSUMEXP,
