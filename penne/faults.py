@@ -104,8 +104,11 @@ def note(error: Exception, x: Expression, values: Mapping[Expression, Any]) -> N
     if x.op is None:
         return  # a leaf says itself what is wrong
     fault = Fault(x.op, tuple(values[a] for a in x.args))
-    if hasattr(x.op, "applications"):
-        fault = _raising(x.op, fault.arrays) or fault
+    for node in fault.arrays:
+        if hasattr(node, "op"):  # x is a slot, which had still to be computed
+            fault = Fault(node.op, node.arrays)
+    if hasattr(fault.op, "applications"):
+        fault = _raising(fault.op, fault.arrays) or fault
     error.add_note(f"{fault.op.name}: of arguments {fault.seen()}{fault.where(x)}")
 
 

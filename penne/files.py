@@ -36,7 +36,8 @@ def save(
     average: Average | None = None,
 ) -> None:
     """Write the parameters of ``module`` to a file, with all that ``trainer`` and
-    ``average`` remember of them, so that a training can go on bit for bit.
+    ``average`` remember of them, so that a training can go on bit for bit (by
+    ``plain()``, or with ``PENNE_FAST=compiled``: else kernels come when they pay).
 
     The file, whose name is ``path`` and nothing else, is there whole or as it was
     before.  Of several modules make one: ``both = Module(); both.a, both.b = a, b``.

@@ -16,6 +16,7 @@ from penne import (
     cell,
     compute_gradients,
     compute_value,
+    compute_values,
     constant,
     debug,
     log,
@@ -23,7 +24,7 @@ from penne import (
     sqrt,
 )
 from penne.dtypes import NUMBER
-from penne.faults import FEW
+from penne.faults import FEW, note
 from penne.places import place_of
 
 HERE = Path(__file__).name
@@ -182,6 +183,18 @@ def test_in_own_cells():
     text = said(lambda: compute_gradients(asum(h)))
     assert "in the step at" in text
     assert str(Path(penne.recurrent.__file__).parent.name) in text
+
+
+def test_error_in_a_slot():
+    """An error while a slot of a cell is read names the cell, whatever it is: nobody
+    else knows what a signal or a debugger raises, or when."""
+    norm = cell(lambda x: (log(x), sqrt(x)))
+    y, _ = norm(constant([1.0, 2.0]))
+    with penne.plain():
+        values = compute_values(y)
+    error = TimeoutError()
+    note(error, y, values)
+    assert error.__notes__ == ["<lambda>: of arguments (2,)"]
 
 
 def test_environment():

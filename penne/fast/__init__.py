@@ -20,7 +20,7 @@ from ..faults import check_numbers, take_notes
 from ..graph import Expression, Parameter
 from ..loops import Loop
 from ..settings import Cache, Setting
-from . import alone, buffers, rules, store, strangers, threads
+from . import alone, buffers, paying, rules, store, strangers, threads
 from .collect import Collected
 from .explaining import Explanation, explained
 from .outline import Outline, little
@@ -170,9 +170,9 @@ class Seen:
     ) -> Plan | None:
         """The plan, or None where there is none yet, or never will be."""
         self.times += 1
-        again = self.times >= AGAIN
         if self.plan is not None or self.refused:
             return self.plan
+        again = self.times >= AGAIN or paying.asked()
         if not again and (
             is_cheap(outline.nodes, len(self.ops))
             or (MOST_KINDS < 1 and strangers.in_vain.goes_on(self.ops))
@@ -186,13 +186,17 @@ class Seen:
         strangers.in_vain.tried(self.ops, self.plan is None)
         return self.plan
 
+    def _waits(self) -> bool:
+        """Whether kinds wait for each other, as in the graphs of these ops before."""
+        return MOST_KINDS < 1 and strangers.irregular.goes_on(self.ops)
+
     def _made(
         self, outline: Outline, wanted: Nodes, keep: bool, gradients: bool, again: bool
     ) -> Plan | None:
         order, asked_for = outline.ordered(), None if keep else wanted
         apart = None if keep or outline.known else taken_apart(order, wanted)
         for regular, rows in WAYS if apart else WAYS[1:]:
-            if regular and MOST_KINDS < 1 and strangers.irregular.goes_on(self.ops):
+            if regular and not again and self._waits():
                 continue
             graph = Collected(
                 order, outline.known, asked_for, regular, apart if rows else None
@@ -298,9 +302,12 @@ def _too_few(graph: Collected, regular: bool) -> str:
         return "" if even(graph) else "too few to batch by level, computed op by op"
     if recomputes(graph):
         return "segments are computed again, so computed op by op, batched within"
+    small = is_small(graph.order)
+    if paying.asked() and not small:
+        return ""
     until = f"computed op by op until it has come {AGAIN} times"
     if few(graph):
-        until = "computed op by op" if is_small(graph.order) else until
+        until = "computed op by op" if small else until
         return f"too few to batch, {until}"
     dear = is_cheap(graph.order, len(graph.kinds))
     return f"a plan takes longer, {until}" if dear else ""

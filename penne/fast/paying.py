@@ -14,6 +14,12 @@ COMPILING, STEP = 0.3, 0.05  # of a kernel, and of each of its steps
 LOADING, MORE = 0.3, 0.01  # of the first kernel that is on disk; of each other
 
 
+def asked() -> bool:
+    """Whether the user wants all that is to be compiled to be so before its first use,
+    so that nothing depends on what ran before."""
+    return os.environ.get("PENNE_FAST") == "compiled"
+
+
 class Account:
     """What it costs to make some kernels, and what was spent without them."""
 
@@ -27,8 +33,7 @@ class Account:
         all are there, like those of another length."""
         if not self.kernels or not store.available():
             return False
-        asked = os.environ.get("PENNE_FAST") == "compiled"
-        return asked or all(map(kernels.is_loaded, self.kernels))
+        return asked() or all(map(kernels.is_loaded, self.kernels))
 
     def due(self, seconds: float) -> bool:
         """Whether to make them after so many seconds more without: that was as much, or
