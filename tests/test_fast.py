@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import penne
 from penne import *
 from penne import cell, fast
 from penne.compute import PLAIN
@@ -230,3 +231,39 @@ def test_weights_of_two_dtypes(compiled, monkeypatch):
     scale = np.abs(expected[double]).max()
     assert np.abs(expected[double] - found[double]).max() <= 1e-12 * scale
     assert both(lambda: compute_value(loss()))[1].dtype == np.float64
+
+
+@given(st.lists(st.integers(2, 5), min_size=2, max_size=4), st.integers(-2, 1))
+def test_places_in_tables_of_several_lengths(lengths, place):
+    """What is counted from the end is another row of each table."""
+    tables = [parameter(np.arange(2.0 * n).reshape(n, 2) / n) for n in lengths]
+    same(*both(lambda: compute_gradients(sum(asum(t[place] * 2.0) for t in tables))))
+
+
+class Factor:
+    """A static param that does not show what it is."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __repr__(self):
+        return "Factor"
+
+
+@penne.op("()->()", gradient=lambda g, y, x, factor: (g * factor.value,))
+def scaled(x, *, factor):
+    """x times a static factor."""
+    return x * factor.value
+
+
+def test_params_that_look_the_same():
+    """What is printed in the same way is not taken for the same."""
+    factors = [Factor(3.0), Factor(5.0), Factor(5.0)]
+    p = parameter(np.ones(2))
+
+    def value():
+        xs = [p * float(k) for k in range(9)]
+        ys = [scaled(x, factor=f) for x in xs for f in factors]
+        return {"sum": compute_value(sum(asum(y) * k for k, y in enumerate(ys)))}
+
+    same(*both(value))

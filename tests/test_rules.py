@@ -1,6 +1,7 @@
 """Rules of trainers as kernels: what NumPy computes, in one go over the arrays."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,10 +99,60 @@ class Paired(Trainer):
         self.scales, self.factor = (0.25, 1.0 + step), np.float64(step)
 
 
-@pytest.mark.parametrize("kind", [Restless, Paired])
-def test_settings_may_change(kind):
+@dataclass(eq=False)
+class Named(Trainer):
+    """One with settings that are no numbers at all."""
+
+    mode: str = "plain"
+    shape: Any = np.tanh
+
+    @elementwise
+    def _change(self, g, step):
+        x = np.sign(g) if self.mode == "sign" else g
+        return step.rate * self.shape(x)
+
+    def between(self, step):
+        self.mode, self.shape = ("sign", "plain")[step % 2], (np.exp, np.tanh)[step > 1]
+
+
+@pytest.mark.parametrize("kind", [Restless, Paired, Named])
+@pytest.mark.parametrize("rate", [0.1, lambda step: 0.1 / (1 + step)])
+def test_settings_may_change(kind, rate):
     """What is set between two steps holds for the next; so does a schedule's rate."""
-    same(lambda: kind(lambda step: 0.1 / (1 + step)), "float64")
+    same(lambda: kind(rate), "float64")
+
+
+FAILING = {
+    "epsilon of 0": lambda: Adam(epsilon=1e-50),
+    "infinite rate": lambda: SGD(1e39),
+    "infinite velocity": lambda: Momentum(weight_decay=1.0),
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("executor", [plain, fast.enable])
+@pytest.mark.parametrize("name", FAILING)
+def test_what_fails_changes_nothing(name, executor):
+    """Settings too small or large for a dtype, and what is infinite, give NaN: that is
+    an error by kernels too, before any parameter has changed."""
+    p, q = (parameter(np.ones(5000, "float32")) for _ in range(2))
+    slope = np.full(5000, 0.5, "float32")
+    trainer = FAILING[name]()
+    if name == "infinite velocity":
+        trainer.receive(asum(p * slope) + asum(q * slope))
+        trainer.memory[q][0][:], q.value[:] = np.inf, -np.inf
+    else:
+        slope[2500:] = 0
+    before = kept(trainer, p, q)
+    with executor(), pytest.raises(FloatingPointError):
+        trainer.receive(asum(p * 0.5) + asum(q * slope))
+    assert all(map(np.array_equal, before, kept(trainer, p, q)))
+
+
+def kept(trainer, *parameters):
+    """Copies of parameters, and of what is remembered of them."""
+    arrays = [(p.value, *trainer.memory.get(p, ())) for p in parameters]
+    return [x.copy() for some in arrays for x in some]
 
 
 class Own(Trainer):

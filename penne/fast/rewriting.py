@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache, reduce
 from typing import Any
 
-from ..dtypes import ArrayType
+from ..dtypes import ArrayType, typed
 from ..graph import OPS
 from .adjoint import reachable
 from .program import Instruction, apply
@@ -292,7 +292,7 @@ def unify(order: Iterable[Instruction]) -> None:
         y.inputs = [_named(x) for x in y.inputs]
         if isinstance(y.op, str) and y.op != "turned":
             continue
-        key = y.op, y.space, repr(y.params), *map(id, y.inputs)
+        key = y.op, y.space, typed(y.params), *map(id, y.inputs)
         first = known.setdefault(key, y)
         if first is not y:
             y.op, y.inputs, y.params = "same", [first], {}

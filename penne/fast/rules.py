@@ -24,6 +24,7 @@ from .formulas import supports
 from .paying import Account
 
 CALL, PLACE = 1e-6, 3e-10  # seconds, about, of a call of NumPy, and for each number
+KEPT = {"memory", "times", "groups"}  # what of a trainer is no setting of its rule
 _rules = Cache("rules of trainers", 1 << 7)
 _told: "WeakKeyDictionary[Any, tuple[Any, Told | None]]" = WeakKeyDictionary()
 
@@ -197,7 +198,10 @@ def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
 
 
 def _settings(trainer: Any) -> Iterator[Any]:
-    """The numbers that a rule may depend on."""
+    """What a rule may depend on: numbers, and what else was set, whichever it is."""
     for name, value in vars(trainer).items():
-        if isinstance(value, (int, float, np.generic, tuple)) and name != "steps":
-            yield value
+        if isinstance(value, (int, float, np.generic, tuple, str)):
+            if name != "steps":
+                yield value
+        elif name not in KEPT and name[0] != "_":
+            yield id(value), value

@@ -50,8 +50,8 @@ class Run:
         self.values: list[Any] = [None] * program.count
         self.lengths = dict(layout.lengths)
         self.inverse: dict[Instruction, Array] = {}
-        self.groupings: dict[Instruction, Grouping] = {}
-        self.which: dict[Instruction, tuple[Array, Array]] = {}
+        self.groupings: dict[tuple[Instruction, int], Grouping] = {}
+        self.which: dict[tuple[Instruction, int], tuple[Array, Array]] = {}
 
     def run(self) -> None:
         """Compute everything."""
@@ -98,17 +98,19 @@ class Run:
         return x.index.value if x.op == "constant" else None
 
     def grouping(self, x: Instruction, length: int) -> Grouping:
-        """Which of some symbols are equal."""
-        if x not in self.groupings:
+        """Which of some symbols, rows of so many, are equal."""
+        key = x, length  # negative ones are from the end
+        if key not in self.groupings:
             symbols = self.values[x.number].reshape(-1)
-            self.groupings[x] = Grouping.of(symbols, length)
-        return self.groupings[x]
+            self.groupings[key] = Grouping.of(symbols, length)
+        return self.groupings[key]
 
     def numbered(self, x: Instruction, length: int) -> tuple[Array, Array]:
         """The distinct ones of some symbols, and of each symbol which it is."""
-        if x not in self.which:
-            self.which[x] = numbered(self.values[x.number], length)
-        return self.which[x]
+        key = x, length
+        if key not in self.which:
+            self.which[key] = numbered(self.values[x.number], length)
+        return self.which[key]
 
     def adds(self, x: Instruction, shape: Sequence[int]) -> bool:
         """Whether there is a kernel for sums of such rows of the first input."""

@@ -12,7 +12,7 @@ This module imports ``compute``, ``clipping``, ``limits``, ``modules`` and ``row
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from math import inf
+from math import inf, isfinite
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -162,9 +162,13 @@ class Trainer(ABC):
     def _updates(self, gradients: Gradients, scale: float) -> list[Update]:
         """All updates, for gradients times ``scale``: computed in copies or, after
         these, in place where they cannot fail; what fails has changed nothing."""
-        direct = _unfailing(gradients)  # as no scale is above 1
-        order = sorted(gradients, key=direct.__contains__) if direct else gradients
         rates = {x: x._rate(self.steps) for x in (self, *self.groups.values())}
+        direct = set()
+        for p in _unfailing(gradients):  # as no scale is above 1
+            trainer = self._others.get(p, self)
+            if trainer._is_sound(p, rates[trainer]):
+                direct.add(p)
+        order = sorted(gradients, key=direct.__contains__) if direct else gradients
         updates = []
         with np.errstate(invalid="raise"):  # what makes NaN of numbers
             for p in order:
@@ -192,6 +196,14 @@ class Trainer(ABC):
                 f"{name}: learning_rate is at least 0, got {rate} at step {step}"
             )
         return rate
+
+    def _is_sound(self, p: Parameter, rate: float) -> bool:
+        """Whether no update of p by a tame gradient can fail: all that it depends on is
+        finite, and settings do not turn into 0 or infinity in its dtype."""
+        given = [x for x in vars(self).values() if isinstance(x, float)]
+        kind, kept = p.value.dtype, (p.value, *self.memory.get(p, ()))
+        sound = all(_fits(x, kind) for x in (rate, *given))
+        return sound and all(isfinite(np.vdot(x, x)) for x in kept)
 
     def _update(
         self, p: Parameter, g: Any, scale: float, rate: float, direct: bool
@@ -328,6 +340,12 @@ def _is_tame(g: Any) -> bool:
     if isinstance(g, Rows) or g.size < LARGE:
         return False
     return float(np.vdot(g, g)) < TAME * float(np.finfo(g.dtype).max)
+
+
+def _fits(number: float, kind: np.dtype[Any]) -> bool:
+    """Whether a number is as good as itself in this dtype."""
+    limits = np.finfo(kind)
+    return not number or float(limits.tiny) <= abs(number) <= float(limits.max)
 
 
 def _owner(x: Any) -> int:
