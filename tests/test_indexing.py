@@ -10,6 +10,7 @@ from test_gradients import assert_gradients, projected
 import penne
 from penne import compute_value, constant, newaxis, parameter
 from penne.graph import topological
+from penne.testing.batched import batching
 
 seeds = st.integers(0, 2**32 - 1)
 x23 = np.arange(6.0).reshape(2, 3)
@@ -272,6 +273,29 @@ def test_one_hot():
     same(penne.one_hot(np.int64(2), 3), hot[2])
     same(penne.one_hot([], 3), hot[:0])
     same(penne.one_hot(penne.argmax(x23[0]), 3), hot[2])
+
+
+@pytest.mark.parametrize("executor", [penne.plain, batching])
+@pytest.mark.parametrize("at", [-1, 3])
+def test_computed_places_are_checked(executor, at):
+    """A place that is computed out of range, or written into a constant later, is an
+    IndexError at the evaluation, one of many too; within range it is none."""
+    places = [
+        lambda i: penne.asum(penne.one_hot(i, 3)),
+        lambda i: penne.asum(penne.segment_sum(np.ones(2), i, 3)),
+    ]
+    for name, build in zip(["one_hot", "segment_sum"], places):
+        later = constant(np.array([2, 0]))
+        computed = [constant(np.array([k, 1])) + 0 for k in (0, 2, at)]
+        good = sum(map(build, computed[:2]))
+        with executor():
+            assert compute_value(good) == compute_value(build(later)) + 2
+            with pytest.raises(IndexError, match=f"{name}: index {at} is out of"):
+                compute_value(good + build(computed[2]))
+            y = build(later)
+            later.value = [1, at]
+            with pytest.raises(IndexError, match=f"{name}: index {at} is out of"):
+                compute_value(y)
 
 
 # --- errors ---------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from .selection import (
     Step,
     check_range,
     checked_array,
+    computed_array,
     gather,
     is_int,
     overwrite,
@@ -281,6 +282,6 @@ def one_hot(index: Any, size: int) -> Expression:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    index = checked_array("one_hot", index, size, least=0)
+    index = computed_array("one_hot", index, size)
     hot = equal(expand_dims(index, -1), constant(np.arange(size)))
     return astype(hot, dtype=current_dtype())

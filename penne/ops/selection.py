@@ -250,6 +250,22 @@ def checked_array(
     return index
 
 
+def computed_array(name: str, item: Any, size: int) -> Expression:
+    """As ``checked_array`` from 0 on; what is computed is checked when it is."""
+    index = checked_array(name, item, size, least=0)
+    return index if is_int(item) else _within(index, name=name, size=size)
+
+
+@op("()->()")
+def _within(index: Array, *, name: str, size: int) -> Array:
+    """The index, or IndexError where one is outside [0, size)."""
+    index = np.asarray(index)
+    if index.size:
+        for k in _extremes(index):
+            check_range(name, k, size, 0)
+    return index
+
+
 def _extremes(numbers: Array) -> tuple[int, int]:
     """The least and the largest."""
     if numbers.size > FEW:

@@ -15,7 +15,7 @@ from .axes import negative_axes, negative_axis
 from .elementwise import astype, equal, sqrt, where
 from .indexing import take_along_axis
 from .reduction import sum_dtype, var
-from .selection import checked_array, scatter_add
+from .selection import computed_array, scatter_add
 from .shape import concatenate, reshape, stack, transpose
 
 Array = np.ndarray[Any, Any]
@@ -251,7 +251,7 @@ def segment_sum(x: Any, segments: Any, count: int) -> Expression:
     array([4., 2.])
     """
     x = constant(x)
-    at = checked_array("segment_sum", segments, count, least=0)
+    at = computed_array("segment_sum", segments, count)
     if at.shape != x.shape[: at.ndim]:
         seen = f"got {x.shape} and {at.shape}"
         raise ValueError(f"segment_sum: segments are not for the first axes, {seen}")

@@ -149,6 +149,12 @@ row(OPS["unslice_axes"], slicings(inverse=True), numpy_unslice)
 row(OPS["gather"], gathers(), numpy_gather)
 row(OPS["scatter_add"], gathers(inverse=True), numpy_scatter_add, kinds="fi")
 row(OPS["overwrite"], overwrites(), numpy_overwrite)
+row(
+    OPS["within"],
+    shapes().map(lambda s: ([Argument(s, "count", 4)], {"name": "one_hot", "size": 4})),
+    lambda index, name, size: index,
+    smooth=False,
+)
 row(ops.getitem, indexings(), lambda x, index: x[index])
 row(
     ops.setitem,
