@@ -34,7 +34,7 @@ def indices(draw):
     integer arrays that broadcast, masks; in any order."""
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=4))
     together = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=2))
-    dots = draw(st.sampled_from([None, "before", "behind"]))
+    dots = draw(st.sampled_from([None, "before", "behind", "among"]))
     axis = draw(st.integers(0, len(shape))) if dots == "before" else 0
     items = [...] if dots == "before" else []
     while axis < len(shape):
@@ -48,6 +48,8 @@ def indices(draw):
             axis += 1
     if dots == "behind":
         items.append(...)
+    if dots == "among" and axis == len(shape):  # where it stands for no axis
+        items.insert(draw(st.integers(0, len(items))), ...)
     return shape, tuple(items)
 
 
@@ -183,6 +185,8 @@ FORMS = [
     (slice(None), x234[0] > 5),
     (..., [True, False, False, True]),
     (0, ..., [True, False, False, True]),
+    (slice(None), [0, 1], ..., [0, 1]),
+    (0, ..., 1, 2),
 ]
 
 

@@ -105,7 +105,7 @@ def _form(items: tuple[Any, ...]) -> tuple[Any, list[Any]]:
 def _way(x: Expression, y: Expression, items: tuple[Any, ...]) -> Way:
     """How y was made of x."""
     ops, full = [], _expanded_index(items, x.shape)
-    axes = zip((item for item in full if item is not None), x.shape)
+    axes = zip((i for i in full if i is not None and i is not ...), x.shape)
     sizes = [n for item, n in axes if not isinstance(item, slice)]
     while y is not x:
         assert y.op is not None
@@ -118,13 +118,13 @@ def _indexed(x: Expression, index: tuple[Any, ...]) -> Expression:
     items = _expanded_index(index, x.shape)
     steps: list[Step] = []
     arrays: dict[int, Expression] = {}
-    kept: list[int | None] = []
+    kept: list[Any] = []
     for item in items:
         axis = len(steps)
-        kept.append(None if item is None else axis)
+        kept.append(item if item is None or item is ... else axis)
         if isinstance(item, slice):
             steps.append(_canonical(item, x.shape[axis]))
-        elif item is not None:
+        elif kept[-1] == axis:
             steps.append((0, x.shape[axis], 1))
             arrays[axis] = checked_array("getitem", item, x.shape[axis])
     if any(step != (0, n, 1) for step, n in zip(steps, x.shape)):
@@ -133,7 +133,8 @@ def _indexed(x: Expression, index: tuple[Any, ...]) -> Expression:
 
 
 def _expanded_index(items: tuple[Any, ...], shape: Shape) -> list[Any]:
-    """One item for each axis of ``shape``, and None for each new one."""
+    """One item for each axis of ``shape``, None for each new one, and ``...`` where
+    that stands for no axis."""
     full: list[Any] = []
     masks: list[tuple[int, Shape]] = []
     for item in items:
@@ -147,11 +148,11 @@ def _expanded_index(items: tuple[Any, ...], shape: Shape) -> list[Any]:
         wrong = "too many indices" if used > len(shape) else "more than one '...'"
         raise IndexError(f"getitem: {wrong} for shape {shape}, got {items}")
     at = dots[0] if dots else len(full)
-    rest = [slice(None)] * (len(shape) - used)
+    rest: list[Any] = [slice(None)] * (len(shape) - used)
     for place, wanted in masks:
         before = sum(item is not None and item is not ... for item in full[:place])
         _check_mask(wanted, shape, before + len(rest) * (place > at))
-    return full[:at] + rest + full[at + 1 :]
+    return full[:at] + (rest or [...] * len(dots)) + full[at + 1 :]
 
 
 def _check_mask(wanted: Shape, shape: Shape, axis: int) -> None:
@@ -182,15 +183,15 @@ def _canonical(item: slice, size: int) -> Step:
 
 def _gathered(x: Expression, arrays: dict[int, Expression], kept: list[Any]) -> Any:
     """x indexed by ``arrays`` at their axes, then new axes put in."""
+    axes, order = list(arrays), [k for k in kept if k is not ...]
     if not arrays:
-        return expand_dims(x, _new_axes(kept)) if None in kept else x
+        return expand_dims(x, _new_axes(order)) if None in order else x
     indices = _alike(list(arrays.values()))
-    axes, order, after = list(arrays), kept, x.ndim - 1 - max(arrays)
-    found = kept.index(axes[0])
+    after, found = x.ndim - 1 - max(arrays), kept.index(axes[0])
     if kept[found : found + len(axes)] != axes:  # apart: NumPy puts them in front
         rest = [k for k in range(x.ndim) if k not in arrays]
         x = transpose(x, axes=(*axes, *rest))
-        order, after = [*axes, *(k for k in kept if k not in arrays)], len(rest)
+        order, after = [*axes, *(k for k in order if k not in arrays)], len(rest)
     y = gather(x, *indices, rank=indices[0].ndim, after=after)
     result: list[int | None] = []
     for k in order:
