@@ -18,6 +18,8 @@ from .settings import Cache
 from .signature import Shape
 
 NUMBER, WEAK, STRONG = 0, 1, 2
+_FLOATS = float, np.floating
+_PLAIN = {int, bool, str, type(None)}  # of which equal ones of one type are the same
 INDEX = np.dtype(np.intp)
 Rule = Callable[[list[np.dtype[Any]], Mapping[str, Any]], np.dtype[Any]]
 _types = Cache("array types", 1 << 16)
@@ -96,8 +98,18 @@ def common_dtype(
 
 
 def typed(params: dict[str, Any]) -> tuple[Any, ...]:
-    """Static params as part of a key: 1 and True are not the same, though equal."""
-    return (*params.items(), *map(type, params.values()))
+    """Static params as part of a key: what is equal but not the same is told apart, 1
+    and True, 0.0 and -0.0, in tuples too."""
+    return (*params.items(), *map(_kind, params.values()))
+
+
+def _kind(value: Any) -> Any:
+    """What tells a value from those that are equal to it."""
+    kind = type(value)
+    if kind is tuple:
+        kinds = tuple(map(type, value))
+        return kinds if _PLAIN.issuperset(kinds) else (kind, *map(_kind, value))
+    return (kind, str(value)) if isinstance(value, _FLOATS) and not value else kind
 
 
 def shared(op: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -233,3 +233,31 @@ def test_dtype(dtype, expected):
     if dtype is float:
         assert own_identity(np.float32(3)).dtype == "float32"
         assert compute_value(own_identity(constant(3))).dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0.0, -0.0, 0, False),
+        ((1, 2), (1.0, 2.0), [1, 2.0]),
+        ((1,), (True,)),
+        (((0.0,), 1), ((-0.0,), 1), ((0,), 1)),
+        (np.float64(0.0), np.float64(-0.0), np.float32(0.0)),
+    ],
+    ids=repr,
+)
+def test_params_that_are_equal_but_not_the_same(values):
+    """Params that are equal but of other kinds, or zeros of another sign, are not taken
+    for each other, in tuples neither, whichever comes first."""
+    given = []
+
+    @op("()->()")
+    def own_noted(x, *, by):
+        given.append(repr(by))
+        return x
+
+    wanted = [repr(tuple(v) if isinstance(v, list) else v) for v in values]
+    for _ in range(2):
+        given.clear()
+        compute_value(stack([own_noted(1.0, by=v) for v in values]))
+        assert given == wanted
