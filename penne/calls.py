@@ -5,6 +5,8 @@ This module imports nothing of penne.
 
 from typing import Any
 
+INTERNAL = "ndim"  # a static parameter that an op finds out itself
+
 
 def bound(op: Any, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, Any]:
     """Array arguments, and static parameters by name, of one call of an op.
@@ -18,8 +20,9 @@ def bound(op: Any, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, A
         arrays, rest = (tuple(args[0]), args[1:]) if listed else (args, ())
     else:
         arrays, rest = args[: op.arity], args[op.arity :]
-    params = {**op.defaults, **dict(zip(op.keywords, rest)), **given}
-    enough = len(arrays) >= max(1, op.arity) and len(rest) <= len(op.keywords)
+    named = [k for k in op.keywords if k != INTERNAL]
+    params = {**op.defaults, **dict(zip(named, rest)), **given}
+    enough = len(arrays) >= max(1, op.arity) and len(rest) <= len(named)
     if not enough or set(params) != set(op.keywords):
         seen = [f"{len(arrays) + len(rest)} arguments", *given]
         raise TypeError(f"{op.name}: takes {op.takes}, got {', '.join(seen)}")

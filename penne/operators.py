@@ -7,6 +7,8 @@ This module imports nothing of penne.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -151,4 +153,23 @@ class Operators:
         found = NUMPY.get(name) or NUMPY.get(name.removeprefix("linalg."))
         if found is None:
             raise TypeError(f"numpy.{name}: no such operation on expressions")
-        return found(*args, **kw)
+        first, optional = _optional(function)
+        given = zip(optional, args[first:] if optional else ())
+        named = {k: a for (k, default), a in given if a is not default}
+        return found(*args[:first], **named, **kw)
+
+
+@lru_cache(maxsize=1024)
+def _optional(function: Any) -> tuple[int | None, list[tuple[str, Any]]]:
+    """From which place on NumPy's ``function`` takes what may be left out, and the
+    names and defaults of that: penne's may have it in another order, or lack it."""
+    try:
+        kinds = signature(function).parameters.values()
+    except ValueError:  # as NumPy's own, where it does not tell
+        return None, []
+    found = [
+        (place, (p.name, p.default))
+        for place, p in enumerate(kinds)
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty
+    ]
+    return (found[0][0] if found else None), [named for _, named in found]

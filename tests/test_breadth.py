@@ -34,6 +34,7 @@ AT_EDGES = [
     (lambda x: penne.segment_sum(x, [1, 1], 3)[1] ** 2, [1.0, 2.0], [6, 6]),
     (lambda x: x % 2, [3.0, -3.0], [1, 1]),
     (np.sinc, [0.0], [0]),
+    (lambda x: np.clip(x, 1.0, None), [0.0, 1.0, 2.0], [0, 1, 1]),
     (np.nan_to_num, [np.nan, np.inf, 1.0], [0, 0, 1]),
     (lambda x: np.fmax(x, 0.0), [np.nan, 1.0], [0, 1]),
     (lambda x: penne.conv.max_pool(x, 2), [1.0, 1.0, 2.0, 3.0], [0.5, 0.5, 0, 1]),

@@ -1,7 +1,6 @@
 """Axes and elements moved, repeated, left out: composed of reshape, transpose, slices
 and lookups.  Names and meanings are NumPy's."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -27,6 +26,8 @@ __all__ = [
     "swapaxes",
     "tile",
 ]
+
+REPEATING = ("edge", "wrap", "reflect", "symmetric")  # modes of ``pad``
 
 
 @lru_cache(maxsize=1024)
@@ -124,7 +125,9 @@ def flip(x: Any, axis: Any = None) -> Expression:
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Expression:
     """x moved on by ``shift`` places along ``axis``; what falls off comes in in front.
-    By default of x laid flat; ``shift`` and ``axis`` may be several.
+    By default of x laid flat; ``shift`` and ``axis`` may be several, and broadcast.
+
+    Raises ValueError where they do not; TypeError for a shift that is no int.
 
     >>> from penne import compute_value
     >>> compute_value(roll([1.0, 2.0, 3.0], 1))
@@ -133,15 +136,25 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Expression:
     x = constant(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), shape=x.shape)
-    axes = axis if isinstance(axis, Sequence) else [axis]
-    shifts = shift if isinstance(shift, Sequence) else [shift] * len(axes)
-    for k, by in zip(axes, shifts):
+    for by, k in _shifts(shift, axis):
         k = negative_axis("roll", k, x.ndim)
         at = -by % x.shape[k] if x.shape[k] else 0
         if at:
             parts = [sliced(x, k, slice(at, None)), sliced(x, k, slice(at))]
             x = concatenate(parts, axis=k)
     return x
+
+
+def _shifts(shift: Any, axis: Any) -> list[tuple[Any, Any]]:
+    """How far to roll, and along which axis, for each of several."""
+    try:
+        pairs = list(np.broadcast(shift, axis))
+    except ValueError:
+        seen = f"got {shift} and {axis}"
+        raise ValueError(f"roll: shift and axis differ in number, {seen}") from None
+    if any(not isinstance(by, (int, np.integer)) for by, _ in pairs):
+        raise TypeError(f"roll: shift is an int, got {shift!r}")
+    return pairs
 
 
 # --- more of the same -----------------------------------------------------------------
@@ -154,7 +167,8 @@ def pad(
     a pair for each axis.
 
     ``mode``: "constant" puts ``constant_values`` there, a number; "edge", "wrap",
-    "reflect", "symmetric" repeat elements of x, as NumPy's ``pad`` does.
+    "reflect", "symmetric" repeat elements of x, as NumPy's ``pad`` does.  Raises
+    ValueError for another.
 
     >>> from penne import compute_value
     >>> compute_value(pad([1.0, 2.0], (1, 2)))
@@ -164,6 +178,9 @@ def pad(
     widths = _widths(pad_width, x.ndim)
     if mode == "constant":
         return _padded(x, widths, constant_values)
+    if mode not in REPEATING:
+        known = ", ".join(("constant", *REPEATING))
+        raise ValueError(f"pad: mode is one of {known}, got {mode!r}")
     for k, (n, pair) in enumerate(zip(x.shape, widths)):
         if any(pair):
             places = np.pad(np.arange(n), pair, mode)  # type: ignore[call-overload]  # a mode is a text

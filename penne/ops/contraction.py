@@ -17,7 +17,7 @@ import numpy as np
 from ..graph import Expression, constant
 from ..signature import Shape
 from .arrangement import moveaxis, ravel
-from .axes import negative_axis
+from .axes import negative_axes
 from .diagonals import diagonal
 from .elementwise import astype, multiply
 from .linear import PRODUCTS
@@ -194,21 +194,22 @@ def _ordered(x: Expression, term: str, wanted: str) -> Expression:
 
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Expression:
     """The sum of products over the last ``axes`` axes of x and the first of y; or over
-    a pair of axes, or of lists of axes.
+    a pair of axes, or of lists of axes.  Raises ValueError where they differ in number
+    or length, or one is named twice.
 
     >>> from penne import compute_value
     >>> compute_value(tensordot([1.0, 2.0], [3.0, 4.0], 1))
     np.float64(11.0)
     """
     x, y = constant(x), constant(y)
-    if isinstance(axes, int):
+    seen = f"got {x.shape} and {y.shape}"
+    if isinstance(axes, (int, np.integer)):
+        if not 0 <= axes <= min(x.ndim, y.ndim):
+            raise ValueError(f"tensordot: not both have {axes} axes, {seen}")
         axes = range(x.ndim - axes, x.ndim), range(axes)
-    left, right = ([k] if isinstance(k, int) else list(k) for k in axes)
-    left = [negative_axis("tensordot", k, x.ndim) for k in left]
-    right = [negative_axis("tensordot", k, y.ndim) for k in right]
-    sizes = [x.shape[k] for k in left], [y.shape[k] for k in right]
-    if sizes[0] != sizes[1]:
-        seen = f"got {x.shape} and {y.shape}"
+    left = negative_axes("tensordot", axes[0], x.ndim)
+    right = negative_axes("tensordot", axes[1], y.ndim)
+    if [x.shape[k] for k in left] != [y.shape[k] for k in right]:
         raise ValueError(f"tensordot: axes {axes} differ in length, {seen}")
     letters = iter(ascii_letters)
     s = [next(letters) for _ in range(x.ndim)]

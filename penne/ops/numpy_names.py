@@ -20,6 +20,7 @@ from .diagonals import diagonal, trace
 from .elementwise import (
     absolute,
     astype,
+    clip,
     equal,
     greater,
     less,
@@ -27,17 +28,16 @@ from .elementwise import (
     maximum,
     minimum,
     multiply,
-    negative,
     not_equal,
     power,
     where,
 )
 from .linalg import inverse, norm
 from .linear import matmul
-from .reduction import amax, amin, argmax, asum, mean
+from .reduction import amax, amin, argmin, asum, mean
 from .rounding import rounded, trunc
 from .shape import broadcast_to, reshape
-from .sorting import argsort, cumprod, cumsum, quantile, sort
+from .sorting import argsort, cumprod, cumsum, flattened, quantile, sort
 from .transcendental import logaddexp, sin
 
 __all__ = ["NAMES"]
@@ -78,6 +78,18 @@ def sinc(x: Any) -> Expression:
     zero = equal(x, 0)
     safe = where(zero, 1.0, x)
     return where(zero, 1.0 - x * x / 6, sin(safe) / safe)
+
+
+def clipped(
+    x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Expression:
+    """``clip`` by NumPy's names for the bounds, None for no bound."""
+    x = constant(x)
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    if not x.floating:
+        y = x if low is None else maximum(x, low)
+        return y if high is None else minimum(y, high)
+    return clip(x, -np.inf if low is None else low, np.inf if high is None else high)
 
 
 def fmax(a: Any, b: Any) -> Expression:
@@ -141,12 +153,6 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 
 # --- along axes -----------------------------------------------------------------------
-
-
-def argmin(x: Any, axis: int | None = None) -> Expression:
-    """Where the smallest stands, the first in a tie; constant to gradients."""
-    x = constant(x)
-    return argmax(logical_not(x) if x.dtype.kind == "b" else negative(x), axis)
 
 
 def all_true(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
@@ -265,11 +271,9 @@ def linalg_diagonal(x: Any, offset: int = 0) -> Expression:
 def vector_norm(
     x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Expression:
-    """The norm of all elements as a vector, or along one axis."""
-    if axis is not None:
-        return norm(x, ord, axis, keepdims)
-    y = norm(ravel(x), ord, 0)
-    return reshape(y, shape=(1,) * constant(x).ndim) if keepdims else y
+    """The norm of all elements as a vector, or of those along one axis or several."""
+    y, finish = flattened("vector_norm", x, axis)
+    return finish(norm(y, ord, -1), keepdims)
 
 
 def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Expression:
@@ -281,6 +285,8 @@ NAMES: dict[str, Callable[..., Any]] = {
     **{n: f for n, f in globals().items() if getattr(f, "__module__", "") == __name__},
     "all": all_true,
     "any": any_true,
+    "argmin": argmin,
+    "clip": clipped,
     "around": rounded,
     "conjugate": same,
     "copy": same,

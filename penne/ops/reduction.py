@@ -117,6 +117,15 @@ def _argmax(x: Array, *, axis: int) -> Array:
     return np.argmax(x, axis=axis)
 
 
+@op(
+    lambda shape, axis: reduced(shape, axis),
+    dtype=lambda dtypes, params: INDEX,
+    normalize=_one_axis,
+)
+def _argmin(x: Array, *, axis: int) -> Array:
+    return np.argmin(x, axis=axis)
+
+
 def argmax(x: Any, axis: int | None = None) -> Expression:
     """Where the largest stands along ``axis``, the first in a tie; by default in
     the array laid flat.  Constant to gradients.
@@ -128,6 +137,13 @@ def argmax(x: Any, axis: int | None = None) -> Expression:
     if axis is None:
         return _argmax(reshape(x, (-1,)), axis=-1)
     return _argmax(x, axis=axis)
+
+
+def argmin(x: Any, axis: int | None = None) -> Expression:
+    """Where the smallest stands, the first in a tie; constant to gradients."""
+    if axis is None:
+        return _argmin(reshape(x, (-1,)), axis=-1)
+    return _argmin(x, axis=axis)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:

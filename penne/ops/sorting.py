@@ -44,7 +44,7 @@ def _one_axis(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[st
     return {"axis": negative_axis(name, params["axis"], len(shapes[0]))}
 
 
-def _flattened(
+def flattened(
     name: str, x: Any, axis: Any
 ) -> tuple[Expression, Callable[[Expression, bool], Expression]]:
     """x with the axes to be reduced as one, the last; and what puts the axes of the
@@ -119,7 +119,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
     >>> compute_value(prod([2.0, 3.0, 4.0]))
     np.float64(24.0)
     """
-    y, finish = _flattened("prod", x, axis)
+    y, finish = flattened("prod", x, axis)
     y = _countable(y)
     if not y.shape[-1]:
         return finish(constant(np.ones(y.shape[:-1], y.dtype)), keepdims)
@@ -226,7 +226,7 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Expres
         return stack([quantile(x, part, axis, keepdims) for part in q])
     if not 0 <= q <= 1:
         raise ValueError(f"quantile: q is of 0 to 1, got {q}")
-    y, finish = _flattened("quantile", x, axis)
+    y, finish = flattened("quantile", x, axis)
     if not y.shape[-1]:
         raise ValueError(f"quantile: there is none along an empty axis, got {y.shape}")
     y = sort(y)

@@ -72,6 +72,16 @@ for name, domains, kinds, smooth in [
     )
 
 row(
+    NUMPY["clip"],
+    st.one_of(
+        elementwise("real", "negative", "positive"),
+        elementwise("real", "negative"),
+        elementwise("real"),
+    ),
+    lambda x, low=None, high=None: np.clip(x, low, high),
+    kinds="fi",
+)
+row(
     NUMPY["round"],
     calls(lambda s: st.sampled_from([{}, {"decimals": 1}, {"decimals": -1}])),
     np.round,
@@ -310,12 +320,15 @@ for name in ["diagonal", "trace"]:
         getattr(np.linalg, name),
         kinds="fi",
     )
-for name, least in [("vector_norm", 0), ("matrix_norm", 2)]:
-    row(
-        NUMPY[f"linalg.{name}"],
-        calls(
-            lambda s: st.booleans().map(lambda k: {"keepdims": k}), least=least, side=1
-        ),
-        getattr(np.linalg, name),
-        kinds="f",
-    )
+row(
+    NUMPY["linalg.vector_norm"],
+    of_axes(keepdims=True),
+    np.linalg.vector_norm,
+    kinds="f",
+)
+row(
+    NUMPY["linalg.matrix_norm"],
+    calls(lambda s: st.booleans().map(lambda k: {"keepdims": k}), least=2, side=1),
+    np.linalg.matrix_norm,
+    kinds="f",
+)

@@ -92,9 +92,10 @@ row(
     np.argmax,
     smooth=False,
 )
-row(
-    OPS["argmax"],
-    along_one_axis().filter(lambda call: call[1]),
-    np.argmax,
-    smooth=False,
-)
+for name in ("argmax", "argmin"):
+    row(
+        OPS[name],
+        along_one_axis().filter(lambda call: call[1]),
+        getattr(np, name),
+        smooth=False,
+    )
