@@ -55,6 +55,37 @@ def test_second_derivative_of_a_product_with_zeros():
     np.testing.assert_allclose(rows, [[0, 3, 0], [3, 0, 0], [0, 0, 0]])
 
 
+FLAT = [
+    penne.sort,
+    penne.median,
+    lambda x: penne.top_k(x, 2)[0],
+    lambda x: penne.quantile(x, [0.1, 0.6]),
+    lambda x: np.percentile(x, 30.0),
+    lambda x: np.partition(x, 1),
+    lambda x: penne.remainder(3.0, x),
+    lambda x: penne.remainder(x, 2.0),
+    penne.amax,
+    penne.absolute,
+    lambda x: np.clip(x, 1.0, 2.0),
+    lambda x: penne.norm(x, np.inf),
+    lambda x: penne.conv.max_pool(x, 2),
+]
+
+
+@pytest.mark.parametrize("f", FLAT)
+def test_second_derivative_is_zero(f):
+    """Where a gradient is constant piece by piece, its gradient is 0, and no error."""
+    x = parameter64(V)
+    slopes = gradient(asum(f(x) * 2.0), x)
+    assert compute_value(gradient(asum(slopes * V), x)).tolist() == [0, 0, 0, 0]
+
+
+def test_places_are_constant():
+    """The places that top_k gives are constant to gradients, and say so."""
+    with pytest.raises(ValueError, match=r"only through .* constant to gradients"):
+        compute_gradients(asum(penne.top_k(parameter64(V), 2)[1] * 1.0))
+
+
 def test_nan_is_kept():
     """A median among which there is NaN is NaN; sorting puts NaN last."""
     x = np.array([1.0, np.nan, 0.0])

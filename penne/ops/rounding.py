@@ -6,7 +6,7 @@ import numpy as np
 
 from ..dtypes import floating_dtype
 from ..graph import Expression, constant, op
-from .elementwise import astype
+from .elementwise import astype, detach
 
 Array = np.ndarray[Any, Any]
 
@@ -57,7 +57,7 @@ def floor_divide(a: Array, b: Array) -> Array:
     return np.floor_divide(a, b)
 
 
-@op("(),()->()", gradient=lambda g, y, a, b: (g, -g * floor_divide(a, b)))
+@op("(),()->()", gradient=lambda g, y, a, b: (g, -g * detach(floor_divide(a, b))))
 def remainder(a: Array, b: Array) -> Array:
     """a - b * floor(a / b), elementwise (``a % b``); b's sign."""
     return np.remainder(a, b)

@@ -12,7 +12,7 @@ from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .arrangement import flip, ravel, sliced
 from .axes import negative_axes, negative_axis
-from .elementwise import astype, equal, sqrt, where
+from .elementwise import astype, detach, equal, sqrt, where
 from .indexing import take_along_axis
 from .reduction import sum_dtype, var
 from .selection import computed_array, scatter_add
@@ -180,7 +180,7 @@ def sort(x: Any, axis: int | None = -1) -> Expression:
     """
     if axis is None:
         return sort(ravel(x))
-    return take_along_axis(x, argsort(x, axis), axis)
+    return take_along_axis(x, detach(argsort(x, axis)), axis)
 
 
 def top_k(x: Any, k: int, axis: int = -1) -> tuple[Expression, Expression]:
@@ -201,7 +201,7 @@ def top_k(x: Any, k: int, axis: int = -1) -> tuple[Expression, Expression]:
     places = n - 1 - argsort(flip(x, axis), axis)
     places = sliced(places, axis, slice(n - k, None))
     places = flip(places, axis)
-    return take_along_axis(x, places, axis), places
+    return take_along_axis(x, detach(places), axis), places
 
 
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
