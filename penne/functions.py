@@ -13,6 +13,7 @@ from .operators import NUMPY
 from .ops import (
     asum,
     clip,
+    detach,
     equal,
     erf,
     exp,
@@ -169,7 +170,7 @@ def crossentropy(logp: Any, correct: Any) -> Expression:
 
 def _xlogy(x: Any, y: Any) -> Expression:
     """x * log(y), and 0 where x is 0."""
-    return multiply(x, log(where(equal(x, 0), 1.0, y)))
+    return multiply(x, log(where(detach(equal(x, 0)), 1.0, y)))
 
 
 def binary_crossentropy(p: Any, correct: Any) -> Expression:

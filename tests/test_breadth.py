@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_gradients import parameter64
 
 import penne
 from penne import asum, compute_gradients, compute_value, constant, gradient
 from penne.graph import topological
+from penne.testing.each import every_smooth_row
+from penne.testing.tables.rows import fill
 
 A = np.array([[1.0, 2.0], [3.0, 4.0]])
 V = np.array([3.0, -1.0, 2.0, 2.0])
@@ -53,6 +57,21 @@ def test_second_derivative_of_a_product_with_zeros():
     first = gradient(penne.prod(x), x)
     rows = [compute_value(gradient(first[k], x)) for k in range(3)]
     np.testing.assert_allclose(rows, [[0, 3, 0], [3, 0, 0], [0, 0, 0]])
+
+
+@every_smooth_row
+@settings(max_examples=settings().max_examples // 6)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_gradients_have_gradients(row, data, seed):
+    """What has a gradient has one of its gradient too, for each argument."""
+    arguments, params = data.draw(row.calls)
+    arrays = fill(arguments, np.random.default_rng(seed), apart=True)
+    numbers = [k for k, a in enumerate(arguments) if not a.static]
+    for k in numbers:
+        arrays[k] = parameter64(arrays[k])
+    wrt = [arrays[k] for k in numbers]
+    for slopes in gradient(asum(row.apply(*arrays, **params)), wrt):
+        gradient(asum(slopes * 2.0), wrt)
 
 
 FLAT = [
