@@ -1,9 +1,13 @@
-"""What a call gives an op: its arrays, and its static parameters by name.
+"""What a call gives an op, its arrays and its static parameters by name; and what the
+rule of an op gives for a gradient.
 
-This module imports nothing of penne.
+This module imports ``operators``.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from .operators import Operators
 
 INTERNAL = "ndim"  # a static parameter that an op finds out itself
 
@@ -26,8 +30,30 @@ def bound(op: Any, args: tuple[Any, ...], given: dict[str, Any]) -> tuple[Any, A
     if not enough or set(params) != set(op.keywords):
         seen = [f"{len(arrays) + len(rest)} arguments", *given]
         raise TypeError(f"{op.name}: takes {op.takes}, got {', '.join(seen)}")
-    return arrays, {k: _static(v) for k, v in params.items()}
+    return arrays, {k: _static(op, k, v) for k, v in params.items()}
 
 
-def _static(value: Any) -> Any:
-    return tuple(map(_static, value)) if isinstance(value, (list, tuple)) else value
+def _static(op: Any, name: str, value: Any) -> Any:
+    """A static parameter: something that can be part of a key."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_static(op, name, v) for v in value)
+    if isinstance(value, Operators) or type(value).__hash__ is None:
+        wrong = f"{name} is static, got {type(value).__name__}"
+        raise TypeError(f"{op.name}: {wrong}; make it an argument of the signature")
+    return value
+
+
+def parts_of(g: Any, y: Any) -> Sequence[Any]:
+    """What the gradient g of y means for each argument, by the rule of its op.
+
+    Raises ValueError where the rule does not give an expression or None for each.
+    """
+    found = y.op.gradient(g, y, *y.args, **y.params)
+    if isinstance(found, (tuple, list)) and len(found) == len(y.args):
+        for part in found:
+            if part is not None and not isinstance(part, Operators):
+                break
+        else:
+            return found
+    each = f"an expression or None for each of {len(y.args)} arguments"
+    raise ValueError(f"{y.op.name}: its gradient is a tuple, {each}, got {found!r}")

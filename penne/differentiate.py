@@ -3,8 +3,8 @@
     gradient(loss, x):  d loss / d x,  of the shape and dtype of x
 
 The rules stand with the ops.  What they leave out is done here, once: sums over
-several uses, broadcasting undone, dtypes restored.  This module imports ``graph``
-(and through its tables, the ops).
+several uses, broadcasting undone, dtypes restored.  This module imports ``graph``,
+``calls`` (and through its tables, the ops).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from .calls import parts_of
 from .graph import OPS, Constant, Expression, Nodes, Op, topological
 from .opening import opened
 from .operators import NUMPY
@@ -72,21 +73,12 @@ def backpropagate(seeds: Mapping[Expression, Expression], wrt: Nodes) -> Gradien
             found[y] = g
         if y.op is None or y.op.gradient is None:
             continue
-        for x, part in zip(y.args, _parts(y.op, g, y)):
+        for x, part in zip(y.args, parts_of(g, y)):
             if part is not None and x in active and x.floating:
                 if x not in pending:
                     pending[x] = Pending(x)
                 pending[x].receive(part)
     return found
-
-
-def _parts(op: Any, g: Expression, y: Expression) -> Sequence[Expression | None]:
-    """What the gradient g of y means for each argument, by the rule of ``op``."""
-    parts = op.gradient(g, y, *y.args, **y.params)
-    if isinstance(parts, Expression) or len(parts) != len(y.args):
-        wanted = f"a tuple, a part for each of {len(y.args)} arguments"
-        raise ValueError(f"{op.name}: its gradient is {wanted}, got {parts!r}")
-    return parts
 
 
 def _like(x: Expression, value: float) -> Constant:
@@ -102,7 +94,7 @@ def check_reached(loss: Expression, x: Expression) -> None:
     while y in active and y.op is not None:
         rule, a = y.op.gradient, next(a for a in y.args if a in active)
         if rule is None or a.floating:
-            parts = zip(y.args, _parts(y.op, g, y) if rule and y.floating else ())
+            parts = zip(y.args, parts_of(g, y) if rule and y.floating else ())
             g = next((fit(p, a) for b, p in parts if b is a and p is not None), None)
         if g is None:
             raise ValueError(

@@ -100,7 +100,10 @@ def common_dtype(
 def typed(params: dict[str, Any]) -> tuple[Any, ...]:
     """Static params as part of a key: what is equal but not the same is told apart, 1
     and True, 0.0 and -0.0, in tuples too."""
-    return (*params.items(), *map(_kind, params.values()))
+    kinds: list[Any] = list(map(type, params.values()))
+    if not _PLAIN.issuperset(kinds):
+        kinds = [_kind(value) for value in params.values()]
+    return (*params.items(), *kinds)
 
 
 def _kind(value: Any) -> Any:

@@ -3,6 +3,7 @@
 This module imports ``signature`` and ``dtypes``.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -18,11 +19,32 @@ Array = np.ndarray[Any, Any]
 def prepared(
     forward: Callable[..., Any], text: str | Callable[..., str], rules: dict[str, Any]
 ) -> Callable[..., Any]:
-    """``forward`` as an op needs it, and ``rules`` with a dtype rule for a dtype."""
+    """``forward`` as an op needs it, and ``rules`` with a dtype rule for a dtype.
+
+    Raises TypeError, ValueError where ``text`` is no signature of it.
+    """
+    _check(forward, text)
     rules["dtype"] = dtype_rule(rules.get("dtype", promoted_dtype))
     if rules.get("batch", True):
         return forward
     return looped(forward, text, rules["dtype"])
+
+
+def _check(forward: Any, text: Any) -> None:
+    """What is wrong with a signature is said where the op is made."""
+    if not callable(text if callable(forward) else forward) and type(text) is not str:
+        wrong = f"signature {text!r} and function {forward!r}"
+        raise TypeError(f'op: got {wrong}; write @op("(n)->(n)") above a function')
+    if type(text) is not str:
+        return
+    count = len(signature(text).inputs)
+    kinds = inspect.signature(forward).parameters.values()
+    names = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if len(names) != count and not any(p.kind is p.VAR_POSITIONAL for p in kinds):
+        raise ValueError(
+            f"{forward.__name__}: its signature {text} has {count} arguments, the "
+            f"function {len(names)}, {', '.join(names)}; put static ones behind *"
+        )
 
 
 def looped(

@@ -5,19 +5,20 @@ trailing axes.  Any axes before them are *leading*: they broadcast by NumPy's ru
 and reappear in front of the result.  A dimension is a name, a number, or, in the
 result, a sum of names (``"(a),(b)->(a+b)"``).
 
-This module imports nothing of penne.
+This module imports ``grammar``.
 """
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from .grammar import parsed
+
 Shape = tuple[int, ...]
-_GROUP = re.compile(r"\(([^()]*)\)")
 
 
 class Signature:
-    """A parsed signature; ``infer`` gives the shape of the result.
+    """A parsed signature; ``infer`` gives the shape of the result.  Raises ValueError
+    for a text that is none.
 
     >>> signature("(n),(n,m)->(m)").infer("vecmat", [(7, 3), (3, 2)])
     (7, 2)
@@ -25,9 +26,7 @@ class Signature:
 
     def __init__(self, text: str):
         self.text = text
-        inputs, output = text.split("->")
-        self.inputs = [_dimensions(group) for group in _GROUP.findall(inputs)]
-        self.output = _dimensions(_GROUP.findall(output)[0])
+        self.inputs, self.output = parsed(text)
 
     def infer(self, name: str, shapes: Sequence[Shape]) -> Shape:
         """Shape of the result of op ``name`` on arguments of these ``shapes``.
@@ -63,10 +62,10 @@ class Signature:
 
 def signature(text: str) -> Signature:
     """The signature written as ``text``; parsed once, unless it is a long one."""
-    return _parsed(text) if len(text) < 256 else Signature(text)
+    return _known(text) if len(text) < 256 else Signature(text)
 
 
-_parsed = lru_cache(maxsize=4096)(Signature)
+_known = lru_cache(maxsize=4096)(Signature)
 
 
 def broadcast_shapes(shapes: Sequence[Shape]) -> Shape:
@@ -87,10 +86,6 @@ def group(*dimensions: int | str) -> str:
     return f"({','.join(map(str, dimensions))})"
 
 
-def _dimensions(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",")) if text.strip() else ()
-
-
 def _size(dimension: str, sizes: dict[str, int]) -> int:
     parts = dimension.split("+")
-    return sum(int(p) if p.isdigit() else sizes[p] for p in parts)
+    return sum(int(p) if p.strip().isdigit() else sizes[p.strip()] for p in parts)

@@ -15,13 +15,14 @@ import penne
 ROOT = Path(penne.__file__).parent
 ORDER = [
     "version",
+    "grammar",
     "signature",
     "settings",
     "repeats",
     "dtypes",
     "leading",
-    "calls",
     "operators",
+    "calls",
     "graph",
     "randomness",
     "rows",

@@ -21,6 +21,7 @@ from penne import (
     stack,
 )
 from penne.graph import OPS
+from penne.testing import strategies
 from penne.testing.batched import batching
 
 
@@ -56,8 +57,13 @@ def test_with_a_gradient():
         lambda g, y, a, b: (g * b,),
         lambda g, y, a, b: (g * b, g * a, g),
         lambda g, y, a, b: stack([g * b, g * a]),
+        lambda g, y, a, b: (g * b, np.ones(())),
+        lambda g, y, a, b: (g * b, 1.0),
+        lambda g, y, a, b: None,
+        lambda g, y, a, b: 0.0,
+        lambda g, y, a, b: np.ones(2),
     ],
-    ids=["too few", "too many", "no tuple"],
+    ids=["few", "many", "no tuple", "array", "number", "None", "a number", "an array"],
 )
 def test_a_part_for_each_argument(rule):
     """A rule that gives not one part for each argument is a ValueError that names the
@@ -261,3 +267,87 @@ def test_params_that_are_equal_but_not_the_same(values):
         given.clear()
         compute_value(stack([own_noted(1.0, by=v) for v in values]))
         assert given == wanted
+
+
+WRONG = [
+    ("n->n", "axes in brackets.* write"),
+    ("(n)->(m)", "the result has m, which no argument has"),
+    ("(n)->(n+m)", "the result has m, which no argument has"),
+    ("(n->(n)", "axes in brackets"),
+    ("(n)(n)->()", "with commas between"),
+    ("(n),->()", "with commas between"),
+    ("(n m)->()", "with commas between"),
+    ("(n)", "axes in brackets"),
+    ("(n)->(n)->(n)", "axes in brackets"),
+    ("(n)->(n),(n)", "axes in brackets"),
+    ("(n+1)->(n)", "axes in brackets"),
+    ("(2n)->()", "axes in brackets"),
+    ("->(n)", "axes in brackets"),
+    ("", "axes in brackets"),
+    ("(n),(n)->()", "own_op: its signature .* has 2 arguments, the function 1, x"),
+    (3, "op: got signature 3 and"),
+    (None, "op: got signature None and"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_wrong_signatures(text, message):
+    """What is no signature, or not one of the function, is an error where the op is
+    made, that says what to write; nothing is entered."""
+    before = dict(OPS)
+    with pytest.raises((ValueError, TypeError), match=message):
+
+        @op(text)
+        def own_op(x):
+            return x
+
+    assert before == OPS
+
+
+@pytest.mark.parametrize("text", ["n->n", "(n)->(m)", "(n)(n)->()"])
+def test_wrong_signatures_of_strategies(text):
+    """Strategies for what is no signature are refused where they are made."""
+    with pytest.raises(ValueError, match="signature"):
+        strategies.arrays(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "made"),
+    [
+        ("( n , m )->( m )", (3, 2), (2,)),
+        ("(n)->(n + 1)", (3,), (4,)),
+        ("(n_1,2)->(n_1+2,2)", (3, 2), (5, 2)),
+        ("()->()", (), ()),
+    ],
+)
+def test_spaces_and_sums(text, given, made):
+    """Spaces are free, and the axes of the result may be sums."""
+
+    @op(text)
+    def own_sized(x):
+        return x
+
+    assert own_sized(np.zeros(given)).shape == made
+
+
+def test_no_signature():
+    """A function decorated with ``op`` alone says so when it is first called."""
+
+    @op
+    def own_op(x):
+        return x
+
+    with pytest.raises(TypeError, match='write @op\\("\\(n\\)->\\(n\\)"\\) above'):
+        own_op(constant([1.0]))
+
+
+@pytest.mark.parametrize("value", [np.ones(2), constant(1.0), [np.ones(2)], {"a": 1}])
+def test_keywords_are_static(value):
+    """An array or an expression as a keyword is refused, and told where it belongs."""
+
+    @op("()->()")
+    def own_scaled(x, *, by):
+        return x
+
+    with pytest.raises(TypeError, match=r"own_scaled: by is static.* an argument of"):
+        own_scaled(constant([1.0]), by=value)

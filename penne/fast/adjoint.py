@@ -9,6 +9,7 @@ of a parameter is added up step by step.  This module imports ``program``,
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ..calls import parts_of
 from ..differentiate import fit
 from ..dtypes import ArrayType
 from ..graph import OPS, Constant, Expression, Op, topological
@@ -48,8 +49,7 @@ def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) ->
     y = Expression(op, args, params, type)
     symbols: list[Expression] = [Symbol(type), y, *args]
     assert op.gradient is not None
-    parts = op.gradient(*symbols, **params)
-    pairs = list(zip(parts, symbols[2:]))
+    pairs = list(zip(parts_of(symbols[0], y), symbols[2:]))
     fitted = [fit(p, x) if p is not None and x.floating else None for p, x in pairs]
     wanted = [p for p in fitted if p is not None]
     order = topological(wanted, dict.fromkeys(symbols))

@@ -202,6 +202,17 @@ lm.stateful_batches([0, 1, 2], 4, 2)
 
 op("(n)->(n)")(lambda x: x)(3.0)
 
+op("n->n")(lambda x: x)
+
+op("(n)->(m)")(lambda x: x)
+
+op("(n),(n)->()")(lambda x: x)
+
+op("()->()")(lambda x, *, by: x * by)(v, by=np.ones(3))
+
+own = op("()->()", gradient=lambda g, y, x: np.ones(3))(lambda x: x)
+gradient(asum(own(v)), v)
+
 @op("(n)->(n)", batch=False)
 def short(x):
     return x[1:]
