@@ -19,7 +19,7 @@ from .signature import Shape
 
 NUMBER, WEAK, STRONG = 0, 1, 2
 _FLOATS = float, np.floating
-_PLAIN = {int, bool, str, type(None)}  # of which equal ones of one type are the same
+_PLAIN = {int, bool, str}  # of which equal ones of one type are the same
 INDEX = np.dtype(np.intp)
 Rule = Callable[[list[np.dtype[Any]], Mapping[str, Any]], np.dtype[Any]]
 _types = Cache("array types", 1 << 16)
@@ -100,19 +100,14 @@ def common_dtype(
 def typed(params: dict[str, Any]) -> tuple[Any, ...]:
     """Static params as part of a key: what is equal but not the same is told apart, 1
     and True, 0.0 and -0.0, in tuples too."""
-    kinds: list[Any] = list(map(type, params.values()))
-    if not _PLAIN.issuperset(kinds):
-        kinds = [_kind(value) for value in params.values()]
+    kinds = [type(v) if type(v) in _PLAIN else _kind(v) for v in params.values()]
     return (*params.items(), *kinds)
 
 
 def _kind(value: Any) -> Any:
     """What tells a value from those that are equal to it."""
-    kind = type(value)
-    if kind is tuple:
-        kinds = tuple(map(type, value))
-        return kinds if _PLAIN.issuperset(kinds) else (kind, *map(_kind, value))
-    return (kind, str(value)) if isinstance(value, _FLOATS) and not value else kind
+    zero = isinstance(value, _FLOATS) and not value
+    return repr(value) if zero or type(value) is tuple else type(value)
 
 
 def shared(op: Any, params: dict[str, Any]) -> dict[str, Any]:
