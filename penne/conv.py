@@ -13,6 +13,7 @@ import numpy as np
 from .graph import Expression, constant, op
 from .operators import NUMPY
 from .ops import amax, flip, mean, pad, reshape
+from .ops.axes import whole
 from .ops.contraction import einsum
 from .signature import Shape, group
 
@@ -95,11 +96,12 @@ def windows(x: Any, size: Any, step: Any = 1) -> Expression:
 
 
 def _sizes(size: Any) -> Sizes:
-    return tuple(map(int, size)) if isinstance(size, Sequence) else (int(size),)
+    given = size if isinstance(size, Sequence) else (size,)
+    return tuple(whole("conv", "a size or step", n) for n in given)
 
 
 def _steps(step: Any, count: int) -> Sizes:
-    return _sizes(step) if isinstance(step, Sequence) else (int(step),) * count
+    return _sizes(step) if isinstance(step, Sequence) else _sizes(step) * count
 
 
 def overlap(x: Any, shape: Any, step: Any = 1) -> Expression:

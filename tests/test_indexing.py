@@ -100,6 +100,14 @@ def moved(place, size, rng):
     return place
 
 
+@pytest.mark.parametrize("shape", [(1, 2), (1, 1, 2), (1, 1)])
+def test_setitem_of_more_axes(shape):
+    """A value may have more axes than its place, if the first are of length 1."""
+    value, expected = -np.ones(shape), x23.copy()
+    expected[0, 1:] = value
+    same(penne.setitem(x23, (0, slice(1, None)), value), expected)
+
+
 def test_bounds_that_are_no_ints():
     """A slice that equals one that came before, but is of floats, is refused."""
     x = constant(x23)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Expression, constant
 from ..signature import Shape
-from .axes import negative_axes, negative_axis
+from .axes import negative_axes, negative_axis, whole
 from .elementwise import where
 from .indexing import take
 from .selection import unslice_axes
@@ -102,7 +102,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     axis = negative_axis("split", axis, x.ndim)
     n = x.shape[axis]
     ends = indices_or_sections
-    if isinstance(ends, int):
+    if isinstance(ends, (int, np.integer)):
         if ends < 1 or n % ends:
             raise ValueError(f"split: {ends} parts are not equal, got {x.shape}")
         ends = range(n // ends, n, n // ends) if n else [0] * (ends - 1)
@@ -219,7 +219,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expression:
     if axis is None:
         return repeat(ravel(x), repeats, 0)
     axis = negative_axis("repeat", axis, x.ndim)
-    if isinstance(repeats, int):
+    if isinstance(repeats, (int, np.integer)):
         if repeats < 0:
             raise ValueError(f"repeat: repeats is at least 0, got {repeats}")
         k = x.ndim + axis
@@ -239,7 +239,8 @@ def tile(x: Any, reps: Any) -> Expression:
     array([1., 2., 1., 2.])
     """
     x = constant(x)
-    times = (reps,) if isinstance(reps, int) else tuple(map(int, reps))
+    times = reps if np.ndim(reps) else (reps,)
+    times = tuple(whole("tile", "a number of times", n) for n in times)
     if any(n < 0 for n in times):
         raise ValueError(f"tile: reps are at least 0, got {reps}")
     ndim = max(len(times), x.ndim)

@@ -1,4 +1,4 @@
-"""Axes counted from the end, as ops keep them."""
+"""Axes counted from the end, as ops keep them; and what is an int."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,9 +23,15 @@ def negative_axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
 
 def negative_axis(name: str, axis: Any, ndim: int) -> int:
     """One axis as a negative number."""
-    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
-        raise TypeError(f"{name}: axis must be an int, got {axis!r}")
+    axis = whole(name, "axis", axis)
     if not -ndim <= axis < ndim:
         message = f"{name}: there is no axis {axis} where there are {ndim}"
         raise np.exceptions.AxisError(message)
-    return int(axis) if axis < 0 else int(axis) - ndim
+    return axis if axis < 0 else axis - ndim
+
+
+def whole(name: str, what: str, number: Any) -> int:
+    """``number``, a ``what``, as an int; TypeError for what is none."""
+    if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
+        raise TypeError(f"{name}: {what} must be an int, got {number!r}")
+    return int(number)

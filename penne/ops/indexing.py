@@ -12,7 +12,7 @@ from ..dtypes import ArrayType
 from ..graph import Constant, Expression, Op, constant
 from ..settings import Cache, current_dtype
 from ..signature import Shape, broadcast_shapes
-from .axes import negative_axis
+from .axes import negative_axis, whole
 from .elementwise import astype, equal
 from .selection import (
     Step,
@@ -221,7 +221,8 @@ def _new_axes(kept: list[Any]) -> tuple[int, ...]:
 
 def setitem(x: Any, index: Any, value: Any) -> Expression:
     """A copy of x in which ``value`` stands at ``x[index]``: what ``x[index] = value``
-    would make of an array.  ``index`` as for ``x[index]``.
+    would make of an array, but for the dtype, in which both meet.  ``index`` is as for
+    ``x[index]``, to which ``value`` broadcasts; first axes of length 1 may be more.
 
     >>> from penne import compute_value
     >>> compute_value(setitem([1.0, 2.0, 3.0], slice(1, None), 0.0))
@@ -229,6 +230,10 @@ def setitem(x: Any, index: Any, value: Any) -> Expression:
     """
     x = constant(x)
     places = getitem(constant(np.arange(x.size).reshape(x.shape)), index)
+    value = constant(value)
+    more = value.ndim - places.ndim
+    if more > 0 and set(value.shape[:more]) == {1}:
+        value = reshape(value, value.shape[more:])
     value = reshape(broadcast_to(value, places.shape), (-1,))
     flat = overwrite(reshape(x, (-1,)), value, reshape(places, (-1,)))
     return reshape(flat, x.shape)
@@ -283,6 +288,6 @@ def one_hot(index: Any, size: int) -> Expression:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    index = computed_array("one_hot", index, size)
+    index = computed_array("one_hot", index, whole("one_hot", "size", size))
     hot = equal(expand_dims(index, -1), constant(np.arange(size)))
     return astype(hot, dtype=current_dtype())

@@ -12,7 +12,7 @@ import numpy as np
 from ..dtypes import INDEX, floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
-from .axes import negative_axes
+from .axes import negative_axes, whole
 from .elementwise import detach, equal, exp, where
 from .shape import expand_dims, reshape
 
@@ -31,9 +31,9 @@ def _filled_axes(name: str, shapes: list[Shape], params: Any) -> dict[str, Any]:
 
 
 def _one_axis(name: str, shapes: list[Shape], params: dict[str, Any]) -> dict[str, Any]:
+    whole(name, "axis", params["axis"])
     params = _filled_axes(name, shapes, params)
-    (axis,) = params["axis"]
-    return {**params, "axis": axis}
+    return {**params, "axis": params["axis"][0]}
 
 
 def reduced(shape: Shape, axis: Any, keepdims: bool = False) -> str:

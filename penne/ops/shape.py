@@ -13,7 +13,7 @@ import numpy as np
 from ..dtypes import INDEX
 from ..graph import OPS, Expression, constant, literal, op
 from ..signature import Shape, group
-from .axes import negative_axes, negative_axis
+from .axes import negative_axes, negative_axis, whole
 
 Array = np.ndarray[Any, Any]
 Params = dict[str, Any]
@@ -25,14 +25,15 @@ Params = dict[str, Any]
 def _reshape_params(name: str, shapes: list[Shape], params: Params) -> Params:
     (old,), new = shapes, params["shape"]
     new = new if isinstance(new, tuple) else (new,)
+    new = tuple(whole(name, "a length", n) for n in new)
     size = int(np.prod(old))
     known = int(np.prod([n for n in new if n != -1]))
     if -1 in new and known and not size % known:
-        new = tuple(size // known if n == -1 else int(n) for n in new)
+        new = tuple(size // known if n == -1 else n for n in new)
     if min(new, default=0) < 0 or int(np.prod(new)) != size:
         wanted = f"{size} elements do not fill shape {params['shape']}"
         raise ValueError(f"{name}: {wanted}, {group(*old)}->{group(*new)}, got {old}")
-    return {"shape": tuple(map(int, new)), "ndim": len(old)}
+    return {"shape": new, "ndim": len(old)}
 
 
 @op(
@@ -102,7 +103,7 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
            [1., 2.]])
     """
     x = constant(x)
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
         raise ValueError(f"broadcast_to: lengths are ints of at least 0, got {shape}")
     if len(shape) < x.ndim:

@@ -11,7 +11,7 @@ from ..dtypes import INDEX
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .arrangement import flip, ravel, sliced
-from .axes import negative_axes, negative_axis
+from .axes import negative_axes, negative_axis, whole
 from .elementwise import astype, detach, equal, sqrt, where
 from .indexing import take_along_axis
 from .reduction import sum_dtype, var
@@ -251,6 +251,7 @@ def segment_sum(x: Any, segments: Any, count: int) -> Expression:
     array([4., 2.])
     """
     x = constant(x)
+    count = whole("segment_sum", "count", count)
     at = computed_array("segment_sum", segments, count)
     if at.shape != x.shape[: at.ndim]:
         seen = f"got {x.shape} and {at.shape}"
