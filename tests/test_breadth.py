@@ -1,5 +1,8 @@
 """The edges of the newer functions: zeros, ties, NaN, singular matrices, keywords."""
 
+from fractions import Fraction
+from math import factorial, perm
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +106,38 @@ def test_places_are_constant():
     """The places that top_k gives are constant to gradients, and say so."""
     with pytest.raises(ValueError, match=r"only through .* constant to gradients"):
         compute_gradients(asum(penne.top_k(parameter64(V), 2)[1] * 1.0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sinc_near_zero(dtype):
+    """The derivatives of sinc are exact where its formula loses all digits."""
+    at = np.array([0.0, 1e-12, 1e-8, 1e-4, 0.1, 0.16, 0.3], dtype)
+    x = penne.parameter(at)
+    first = gradient(asum(np.sinc(x)), x)
+    second = gradient(asum(first), x)
+    exact = [[diff_of_sinc(place, order) for place in at] for order in (1, 2)]
+    close = {"rtol": 2e-5 if dtype == "float32" else 1e-13}
+    np.testing.assert_allclose(compute_value(first), exact[0], **close)
+    np.testing.assert_allclose(compute_value(second), exact[1], **close)
+
+
+def diff_of_sinc(x, order):
+    """The derivative of sin(pi x) / (pi x), by the series, in exact fractions."""
+    u, total = Fraction(float(x)) * Fraction(np.pi), Fraction(0)
+    for k in range(20):
+        power = 2 * k - order
+        if power >= 0:
+            slope = perm(2 * k, order) * Fraction((-1) ** k, factorial(2 * k + 1))
+            total += slope * u**power
+    return float(total) * np.pi**order
+
+
+@pytest.mark.parametrize("function", [penne.erf, penne.erfc, penne.erfinv, penne.gelu])
+def test_half_precision(function):
+    """What SciPy makes wider keeps its dtype: as declared, so computed."""
+    x = function(np.array([0.5, -0.25], np.float16))
+    assert x.dtype == compute_value(x).dtype == "float16"
+    assert compute_value(function(np.float16(0.5))).dtype == "float16"
 
 
 def test_nan_is_kept():

@@ -13,13 +13,47 @@ CUBE = np.arange(8.0).reshape(2, 2, 2)
 
 
 def value(x):
-    """The array of an expression, of several those joined; an array as it is."""
-    if isinstance(x, (list, tuple)):
-        return np.concatenate([np.ravel(value(part)) for part in x])
+    """The array of an expression; an array as it is."""
     return np.asarray(compute_value(x) if isinstance(x, Expression) else x)
 
 
+F = np.float32
+ODD = np.array([np.nan, np.inf, -np.inf, 1.0])
+BOOLS = np.array([True, False, True])
+
 SAME = [
+    (lambda x: np.nan_to_num(x, nan=np.inf), ODD),
+    (lambda x: np.nan_to_num(x, posinf=-np.inf), ODD),
+    (lambda x: np.nan_to_num(x, neginf=np.nan), ODD),
+    (np.nan_to_num, ODD.astype(F)),
+    (lambda x: np.floor(np.log10(x)), 10.0 ** np.arange(16)),
+    (lambda x: np.floor(np.log2(x)), 2.0 ** np.arange(40)),
+    (np.exp2, np.arange(-100, 100, dtype=F)),
+    (np.sinc, np.array([0.0, 1e-9, 0.1, 0.159, 0.16, -0.5, 1.0, 1e100])),
+    (np.sinc, np.array([0.0, 1e-3, 0.1, 2.5], F)),
+    (lambda x: np.remainder(x, [True, True, True]), BOOLS),
+    (lambda x: np.floor_divide(x, [True, True, True]), BOOLS),
+    (np.linalg.inv, np.eye(2, dtype=F)),
+    (np.linalg.inv, np.eye(2, dtype=int)),
+    (lambda x: np.linalg.matrix_power(x, -1), np.eye(2, dtype=F)),
+    (lambda x: np.logaddexp2(x, 2.0), np.ones(2, F)),
+    (lambda x: np.linspace(x, 10, 3), np.ones(2, F)),
+    (lambda x: np.linspace(10.0, x, 3, True, axis=-1), np.ones(2, F)),
+    (lambda x: np.linspace(x, 10, 3), np.arange(2)),
+    (np.fabs, np.array([-1, 2])),
+    (np.tril, np.tri(3, dtype=bool)),
+    (np.triu, np.tri(3, dtype=bool)),
+    (np.triu, np.ones((2, 2), np.int8)),
+    (np.tril, V),
+    (lambda x: np.triu(x, 1), V),
+    (lambda x: np.tile(x, np.int64(2)), V),
+    (lambda x: np.split(x, np.int64(3))[1], V),
+    (lambda x: np.array_split(x, np.int64(2))[0], V),
+    (lambda x: np.repeat(x, np.int64(2)), V),
+    (lambda x: np.tensordot(x, x.T, np.int64(1)), M),
+    (lambda x: np.broadcast_to(x, np.int64(3)), np.array(1.0)),
+    (lambda x: np.reshape(x, np.int64(-1)), M),
+    (np.cumulative_sum, V),
     (np.argmin, np.array([0, 1, 2], np.uint8)),
     (np.argmin, np.array([0, np.iinfo(int).min])),
     (np.argmin, np.array([True, False])),
@@ -59,6 +93,24 @@ def test_same(f, x):
 
 
 REFUSED = [
+    (
+        lambda x: np.select(
+            [x > 1] if type(x) is np.ndarray else [penne.greater(x, 1)], [x, x]
+        ),
+        V,
+        "select: conditions and choices differ in number",
+    ),
+    (lambda x: np.diff(x, -1), V, "diff: n is at least 0, got -1"),
+    (np.cumulative_sum, M, "cumulative_sum: axis is needed"),
+    (np.cumulative_prod, M, "cumulative_prod: axis is needed"),
+    (
+        lambda x: np.reshape(x, (3.0, 2.0)),
+        M,
+        "reshape: a length must be an int, got 3.0",
+    ),
+    (lambda x: np.tile(x, 1.5), V, "tile: a number of times must be an int"),
+    (np.tril, np.array(1.0), "tril: takes a vector or matrices"),
+    (lambda x: np.argmax(x, (0, 1)), M, "argmax: axis must be an int, got"),
     (lambda x: np.roll(x, (1, 1), (0, 1, 1)), M, "differ in number"),
     (lambda x: np.tensordot(x, M, 2), V[:2], "tensordot: not both have 2 axes"),
     (lambda x: np.tensordot(x, x, ([0, 0], [0, 1])), M[:, :2], "named twice"),
@@ -77,6 +129,14 @@ def test_refused(f, x, message):
 
 
 NOT_TAKEN = [
+    (
+        lambda x: penne.segment_sum(x, [0, 1, 0], 2.0),
+        V,
+        "segment_sum: count must be an int",
+    ),
+    (lambda x: penne.one_hot([0, 1], 2.0), V, "one_hot: size must be an int"),
+    (lambda x: penne.conv.windows(x, 1.7), V, "conv: a size or step must be an int"),
+    (lambda x: penne.conv.windows(x, 1, 1.5), V, "conv: a size or step must be an int"),
     (lambda x: np.roll(x, 1.5), V, "roll: shift is an int"),
     (lambda x: np.pad(x, 1, "mean"), V, "mode is one of constant, edge, wrap"),
     (lambda x: np.pad(x, 1, "empty"), V, "mode is one of constant, edge, wrap"),

@@ -71,7 +71,8 @@ def _triangle(rows: int, columns: int, k: int) -> Expression:
 
 
 def tril(x: Any, k: int = 0) -> Expression:
-    """The last two axes with 0 above the ``k``-th diagonal.
+    """The last two axes with 0 above the ``k``-th diagonal; of a vector, repeated in
+    rows, as NumPy has it.
 
     >>> from penne import compute_value
     >>> compute_value(tril([[1.0, 2.0], [3.0, 4.0]]))
@@ -79,11 +80,12 @@ def tril(x: Any, k: int = 0) -> Expression:
            [3., 4.]])
     """
     x = constant(x)
-    return where(_triangle(*x.shape[-2:], k), x, 0)
+    return where(_triangle(*_matrix("tril", x), k), x, _zero(x))
 
 
 def triu(x: Any, k: int = 0) -> Expression:
-    """The last two axes with 0 below the ``k``-th diagonal.
+    """The last two axes with 0 below the ``k``-th diagonal; of a vector, repeated in
+    rows, as NumPy has it.
 
     >>> from penne import compute_value
     >>> compute_value(triu([[1.0, 2.0], [3.0, 4.0]]))
@@ -91,4 +93,16 @@ def triu(x: Any, k: int = 0) -> Expression:
            [0., 4.]])
     """
     x = constant(x)
-    return where(_triangle(*x.shape[-2:], k - 1), 0, x)
+    return where(_triangle(*_matrix("triu", x), k - 1), _zero(x), x)
+
+
+def _matrix(name: str, x: Expression) -> tuple[int, int]:
+    """The last two lengths; of a vector, which is repeated in rows, twice its own."""
+    if not x.ndim:
+        raise ValueError(f"{name}: takes a vector or matrices, got {x.shape}")
+    return x.shape[-2:] if x.ndim > 1 else 2 * x.shape  # type: ignore[return-value]  # two
+
+
+def _zero(x: Expression) -> int:
+    """0 that leaves the dtype of x as it is."""
+    return False if x.dtype.kind == "b" else 0

@@ -85,7 +85,7 @@ def inverse(A: Any) -> Expression:
     A = constant(A)
     if A.ndim < 2:
         raise ValueError(f"inverse: takes matrices, (n,n)->(n,n), got {A.shape}")
-    return _solve(A, np.eye(A.shape[-1]))
+    return _solve(A, np.eye(A.shape[-1], dtype=A.dtype if A.floating else float))
 
 
 # --- factors and determinants ---------------------------------------------------------

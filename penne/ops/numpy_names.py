@@ -7,7 +7,7 @@ documentation.
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from math import log, pi
+from math import factorial, pi
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ from .reduction import amax, amin, argmin, asum, mean
 from .rounding import rounded, trunc
 from .shape import broadcast_to, reshape
 from .sorting import argsort, cumprod, cumsum, flattened, quantile, sort
-from .transcendental import logaddexp, sin
+from .transcendental import sin
 
 __all__ = ["NAMES"]
 
@@ -67,17 +67,24 @@ def float_power(x: Any, p: Any) -> Expression:
     return power(x if x.floating else astype(x, dtype=float), p)
 
 
-def logaddexp2(a: Any, b: Any) -> Expression:
-    """log2(2**a + 2**b)."""
-    return logaddexp(multiply(a, log(2)), multiply(b, log(2))) / log(2)
+SERIES = [(-1) ** k / factorial(2 * k + 1) for k in range(9)]  # sin(x) / x by x**2
 
 
 def sinc(x: Any) -> Expression:
-    """sin(pi x) / (pi x), and 1 at 0."""
+    """sin(pi x) / (pi x), and 1 at 0; near it by the series, of which all derivatives
+    are exact."""
     x = multiply(x, pi)
-    zero = equal(x, 0)
-    safe = where(zero, 1.0, x)
-    return where(zero, 1.0 - x * x / 6, sin(safe) / safe)
+    near = less(absolute(x), 0.5)
+    small = where(near, x, 0.0)
+    series = reduce(lambda y, c: y * (small * small) + c, reversed(SERIES))
+    safe = where(near, 1.0, x)
+    return where(near, series, sin(safe) / safe)
+
+
+def fabs(x: Any) -> Expression:
+    """Absolute value, of integers too a floating one."""
+    x = constant(x)
+    return absolute(x if x.floating else astype(x, dtype=float))
 
 
 def clipped(
@@ -110,9 +117,9 @@ def nan_to_num(
     if not x.floating:
         return x
     most = float(np.finfo(x.dtype).max)
-    x = where(isnan(x), nan, x)
-    x = where(isposinf(x), most if posinf is None else posinf, x)
-    return where(isneginf(x), -most if neginf is None else neginf, x)
+    y = where(isneginf(x), -most if neginf is None else neginf, x)
+    y = where(isposinf(x), most if posinf is None else posinf, y)
+    return where(isnan(x), nan, y)
 
 
 def isnan(x: Any) -> Expression:
@@ -148,6 +155,9 @@ def logical_xor(a: Any, b: Any) -> Expression:
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """The choice of the first condition that holds."""
+    if len(condlist) != len(choicelist):
+        seen = f"got {len(condlist)} and {len(choicelist)}"
+        raise ValueError(f"select: conditions and choices differ in number, {seen}")
     pairs = list(zip(condlist, choicelist))
     return reduce(lambda y, pair: where(*pair, y), reversed(pairs), default)
 
@@ -196,6 +206,8 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Expression:
     """Each element less the one before it along an axis, n times."""
     x = constant(x)
     axis = negative_axis("diff", axis, x.ndim)
+    if n < 0:
+        raise ValueError(f"diff: n is at least 0, got {n}")
     for _ in range(n):
         x = sliced(x, axis, slice(1, None)) - sliced(x, axis, slice(None, -1))
     return x
@@ -226,7 +238,7 @@ def cumulative_sum(
     x: Any, axis: int | None = None, include_initial: bool = False
 ) -> Expression:
     """``cumsum``, from 0 on if asked for."""
-    y = cumsum(x, axis if axis is not None or constant(x).ndim != 1 else 0)
+    y = cumsum(x, _only_axis("cumulative_sum", x, axis))
     widths = [(0, 0)] * y.ndim
     widths[axis or 0] = (int(include_initial), 0)
     return pad(y, widths)
@@ -234,7 +246,15 @@ def cumulative_sum(
 
 def cumulative_prod(x: Any, axis: int | None = None) -> Expression:
     """``cumprod``."""
-    return cumprod(x, axis)
+    return cumprod(x, _only_axis("cumulative_prod", x, axis))
+
+
+def _only_axis(name: str, x: Any, axis: int | None) -> int:
+    """The axis; that of a vector need not be given."""
+    if axis is None and constant(x).ndim != 1:
+        seen = f"got {constant(x).shape}"
+        raise ValueError(f"{name}: axis is needed where there is not one, {seen}")
+    return axis or 0
 
 
 # --- matrices -------------------------------------------------------------------------
@@ -282,7 +302,11 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Expression:
 
 
 NAMES: dict[str, Callable[..., Any]] = {
-    **{n: f for n, f in globals().items() if getattr(f, "__module__", "") == __name__},
+    **{
+        n: f
+        for n, f in globals().items()
+        if getattr(f, "__module__", "") == __name__ and n[0] != "_"
+    },
     "all": all_true,
     "any": any_true,
     "argmin": argmin,
@@ -291,7 +315,6 @@ NAMES: dict[str, Callable[..., Any]] = {
     "conjugate": same,
     "copy": same,
     "deg2rad": radians,
-    "fabs": absolute,
     "fix": trunc,
     "linalg.diagonal": linalg_diagonal,
     "linalg.matrix_norm": matrix_norm,

@@ -14,7 +14,7 @@ from ..graph import Constant, Expression, constant
 from .arrangement import flip, moveaxis, ravel, split, swapaxes
 from .axes import negative_axis
 from .elementwise import multiply
-from .shape import concatenate, reshape
+from .shape import concatenate, expand_dims, reshape
 
 __all__ = ["NAMES"]
 
@@ -88,7 +88,7 @@ def append(x: Any, values: Any, axis: int | None = None) -> Expression:
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     """``split`` into parts as equal as may be, the longer ones first."""
     x, ends = constant(x), indices_or_sections
-    if isinstance(ends, int):
+    if isinstance(ends, (int, np.integer)):
         n = x.shape[negative_axis("array_split", axis, x.ndim)]
         each, more = divmod(n, ends)
         ends = [k * each + min(k, more) for k in range(1, ends)]
@@ -143,11 +143,11 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0
 ) -> Expression:
     """``num`` numbers from start to stop, at equal distances."""
-    start, stop = constant(start), constant(stop)
-    dtype = np.result_type(start.dtype, stop.dtype, 0.0)
+    ends = [x if type(x) in (int, float) else constant(x) for x in (start, stop)]
+    dtype = np.result_type(*(getattr(x, "dtype", x) for x in ends), 0.0)
     part = np.linspace(0.0, 1.0, num, endpoint).astype(dtype)
-    first, last = multiply(start, 1.0), multiply(stop, 1.0)
-    y = first[..., None] * (1 - part) + last[..., None] * part
+    first, last = (expand_dims(multiply(x, dtype.type(1)), -1) for x in ends)
+    y = first * (1 - part) + last * part
     return moveaxis(y, -1, axis)
 
 

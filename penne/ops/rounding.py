@@ -51,13 +51,22 @@ def rounded(x: Any, decimals: int = 0) -> Expression:
     return y if x.floating else astype(y, dtype=x.dtype)
 
 
-@op("(),()->()")
+def _remainder_dtype(dtypes: list[Any], params: Any) -> Any:
+    """The dtype rule of remainders: those of bools are integers."""
+    return np.remainder(*(np.ones((), d) for d in dtypes)).dtype
+
+
+@op("(),()->()", dtype=_remainder_dtype)
 def floor_divide(a: Array, b: Array) -> Array:
     """floor(a / b), elementwise (``a // b``); constant to gradients."""
     return np.floor_divide(a, b)
 
 
-@op("(),()->()", gradient=lambda g, y, a, b: (g, -g * detach(floor_divide(a, b))))
+@op(
+    "(),()->()",
+    gradient=lambda g, y, a, b: (g, -g * detach(floor_divide(a, b))),
+    dtype=_remainder_dtype,
+)
 def remainder(a: Array, b: Array) -> Array:
     """a - b * floor(a / b), elementwise (``a % b``); b's sign."""
     return np.remainder(a, b)
