@@ -324,6 +324,8 @@ WRONG = [
     (lambda x: x[[True, False, True]], IndexError, "mask .*\\(3,\\).*\\(2, 3\\)"),
     (lambda x: x[np.ones((2, 2), bool)], IndexError, "mask of shape"),
     (lambda x: x[0.5], TypeError, "an index is an int.*float64"),
+    (lambda x: x[np.array(True)], TypeError, "an index is an int.*got bool"),
+    (lambda x: x[True], TypeError, "an index is an int.*got bool"),
     (lambda x: x["a"], TypeError, "str|<U1"),
     (lambda x: x[x], TypeError, "an index is an int.*float64"),
     (lambda x: x[x > np.zeros(3)], TypeError, "write less"),

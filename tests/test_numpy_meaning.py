@@ -9,6 +9,7 @@ from penne import Expression, compute_value, constant
 
 M = np.arange(1.0, 7.0).reshape(2, 3)
 V = np.array([3.0, -1.0, 2.0])
+SQUARE = np.array([[2.0, 1.0], [1.0, 3.0]])
 CUBE = np.arange(8.0).reshape(2, 2, 2)
 
 
@@ -54,6 +55,13 @@ SAME = [
     (lambda x: np.broadcast_to(x, np.int64(3)), np.array(1.0)),
     (lambda x: np.reshape(x, np.int64(-1)), M),
     (np.cumulative_sum, V),
+    (lambda x: np.linalg.eigh(x).eigenvalues, SQUARE),
+    (lambda x: np.abs(np.linalg.eigh(x).eigenvectors), SQUARE),
+    (lambda x: np.linalg.slogdet(x).sign, SQUARE),
+    (lambda x: np.linalg.slogdet(x).logabsdet, SQUARE),
+    (lambda x: np.linalg.svd(x).S, SQUARE),
+    (lambda x: np.abs(np.linalg.svd(x).U), SQUARE),
+    (lambda x: np.abs(np.linalg.svd(x).Vh), SQUARE),
     (np.argmin, np.array([0, 1, 2], np.uint8)),
     (np.argmin, np.array([0, np.iinfo(int).min])),
     (np.argmin, np.array([True, False])),

@@ -4,7 +4,7 @@ An op has one result, so the factors of a matrix stand in one array; the functio
 them apart.  Factors that belong to equal values have no derivative: none is given.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,7 +56,14 @@ def _eigh(A: Array) -> Array:
     return np.concatenate([w[..., None], V], axis=-1)
 
 
-def eigh(A: Any) -> tuple[Expression, Expression]:
+class Eigen(NamedTuple):
+    """What ``eigh`` gives, by NumPy's names."""
+
+    eigenvalues: Expression
+    eigenvectors: Expression
+
+
+def eigh(A: Any) -> Eigen:
     """The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, columns:
     (n,n) to (n) and (n,n).  What is above the diagonal is not looked at.
 
@@ -65,12 +72,12 @@ def eigh(A: Any) -> tuple[Expression, Expression]:
     array([-2.,  2.])
     """
     y = _eigh(A)
-    return y[..., 0], y[..., 1:]
+    return Eigen(y[..., 0], y[..., 1:])
 
 
 def eigvalsh(A: Any) -> Expression:
     """The eigenvalues of a symmetric matrix, ascending."""
-    return eigh(A)[0]
+    return eigh(A).eigenvalues
 
 
 # --- any matrices ---------------------------------------------------------------------
@@ -112,6 +119,14 @@ def _svd(A: Array) -> Array:
     return np.concatenate([U, s[..., None, :], np.swapaxes(Vh, -1, -2)], axis=-2)
 
 
+class Factors(NamedTuple):
+    """What ``svd`` gives, by NumPy's names."""
+
+    U: Expression
+    S: Expression
+    Vh: Expression
+
+
 def svd(A: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """U, the singular values s, descending, and V^T with A = U diag(s) V^T.
 
@@ -127,7 +142,7 @@ def svd(A: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
         wanted = "takes square matrices, or full_matrices=False"
         raise ValueError(f"svd: {wanted}, (m,n), got {A.shape}")
     U, s, V = _factors(_svd(A), A.shape[-2])
-    return (U, s, matrix_transpose(V)) if compute_uv else s
+    return Factors(U, s, matrix_transpose(V)) if compute_uv else s
 
 
 def svdvals(A: Any) -> Expression:

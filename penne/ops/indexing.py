@@ -171,7 +171,8 @@ def _as_mask(item: Any) -> Array | None:
             )
         item = item.value
     array = np.asarray(item) if isinstance(item, (list, np.ndarray)) else None
-    return array if array is not None and array.dtype.kind == "b" else None
+    is_mask = array is not None and array.ndim and array.dtype.kind == "b"
+    return array if is_mask else None
 
 
 def _canonical(item: slice, size: int) -> Step:

@@ -4,7 +4,7 @@ NumPy's LAPACK does the work, for a stack of matrices too.  A matrix that is sin
 or not positive definite, is a LinAlgError of NumPy's when a value is asked for.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,9 +123,16 @@ def _det_sign(A: Array) -> Array:
     return np.linalg.slogdet(A)[0]
 
 
-def slogdet(A: Any) -> tuple[Expression, Expression]:
+class SignAndLog(NamedTuple):
+    """What ``slogdet`` gives, by NumPy's names."""
+
+    sign: Expression
+    logabsdet: Expression
+
+
+def slogdet(A: Any) -> SignAndLog:
     """The sign of det(A), constant to gradients, and ``logdet``."""
-    return detach(_det_sign(A)), logdet(A)
+    return SignAndLog(detach(_det_sign(A)), logdet(A))
 
 
 def det(A: Any) -> Expression:
