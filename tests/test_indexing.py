@@ -310,6 +310,15 @@ def test_computed_places_are_checked(executor, at):
                 compute_value(y)
 
 
+def test_what_is_constant_is_named():
+    """A loss that reaches x only through places that are computed names their op."""
+    x = parameter([[1.0, 2.0]])
+    places = penne.argmax(x, -1)
+    for y in (penne.take([1.0, 2.0], places), penne.segment_sum([1.0], places, 2)):
+        with pytest.raises(ValueError, match="only through argmax"):
+            penne.compute_gradients(penne.asum(y))
+
+
 # --- errors ---------------------------------------------------------------------------
 
 WRONG = [

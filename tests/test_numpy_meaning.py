@@ -55,6 +55,9 @@ SAME = [
     (lambda x: np.broadcast_to(x, np.int64(3)), np.array(1.0)),
     (lambda x: np.reshape(x, np.int64(-1)), M),
     (np.cumulative_sum, V),
+    (np.round, np.array([2**53 + 1])),
+    (lambda x: x[[[]]], V),
+    (lambda x: x[:, [[], []]], M),
     (lambda x: np.linalg.eigh(x).eigenvalues, SQUARE),
     (lambda x: np.abs(np.linalg.eigh(x).eigenvectors), SQUARE),
     (lambda x: np.linalg.slogdet(x).sign, SQUARE),
@@ -109,6 +112,7 @@ REFUSED = [
         "select: conditions and choices differ in number",
     ),
     (lambda x: np.diff(x, -1), V, "diff: n is at least 0, got -1"),
+    (lambda x: np.reshape(x, (-1, -1)), V, "3 elements do not fill shape"),
     (np.cumulative_sum, M, "cumulative_sum: axis is needed"),
     (np.cumulative_prod, M, "cumulative_prod: axis is needed"),
     (

@@ -46,6 +46,8 @@ def rounded(x: Any, decimals: int = 0) -> Expression:
     array([1.3, 2.5])
     """
     x = constant(x)
+    if decimals >= 0 and not x.floating:
+        return x
     scale = 10.0**decimals
     y = rint(x) if decimals == 0 else rint(x * scale) / scale
     return y if x.floating else astype(y, dtype=x.dtype)

@@ -236,8 +236,10 @@ def checked_array(
     if is_int(item):
         check_range(name, item, size, least)
         return index_of(item)
-    empty = isinstance(item, list) and not item
-    index = constant(np.empty(0, np.intp) if empty else item)
+    if isinstance(item, list):
+        item = np.asarray(item)
+        item = item if item.size else item.astype(INDEX)
+    index = constant(item)
     if index.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: an index is an int, a slice, '...', newaxis or an array of "
@@ -256,7 +258,7 @@ def computed_array(name: str, item: Any, size: int) -> Expression:
     return index if is_int(item) else _within(index, name=name, size=size)
 
 
-@op("()->()")
+@op("()->()", gradient=lambda g, y, index, name, size: (None,))
 def _within(index: Array, *, name: str, size: int) -> Array:
     """The index, or IndexError where one is outside [0, size)."""
     index = np.asarray(index)

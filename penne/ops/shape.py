@@ -28,7 +28,7 @@ def _reshape_params(name: str, shapes: list[Shape], params: Params) -> Params:
     new = tuple(whole(name, "a length", n) for n in new)
     size = int(np.prod(old))
     known = int(np.prod([n for n in new if n != -1]))
-    if -1 in new and known and not size % known:
+    if new.count(-1) == 1 and known and not size % known:
         new = tuple(size // known if n == -1 else n for n in new)
     if min(new, default=0) < 0 or int(np.prod(new)) != size:
         wanted = f"{size} elements do not fill shape {params['shape']}"
