@@ -32,10 +32,11 @@ def prepared(
 
 def _check(forward: Any, text: Any) -> None:
     """What is wrong with a signature is said where the op is made."""
-    if not callable(text if callable(forward) else forward) and type(text) is not str:
+    named = isinstance(text, str)
+    if not callable(forward) or not (named or callable(text)):
         wrong = f"signature {text!r} and function {forward!r}"
         raise TypeError(f'op: got {wrong}; write @op("(n)->(n)") above a function')
-    if type(text) is not str:
+    if not named:
         return
     count = len(signature(text).inputs)
     kinds = inspect.signature(forward).parameters.values()
