@@ -29,13 +29,20 @@ __all__ = ["BANDS", "TABLE", "Row", "public_functions"]
 
 
 def public_functions() -> list[Any]:
-    """Every op of the registry and every function that penne gives away."""
+    """Every op of the registry but users' own, and every function that penne gives
+    away."""
     composed = [
         f
         for name, f in vars(functions).items()
         if callable(f) and f.__module__ == functions.__name__ and name[0] != "_"
     ]
-    named = [f for f in NUMPY.values() if "lambda" not in f.__name__]
     public = [getattr(ops, name) for name in ops.__all__]
     pools = [getattr(conv, name) for name in conv.__all__]
-    return [*OPS.values(), *public, *composed, *named, *pools]
+    known = [f for f in {*OPS.values(), *NUMPY.values()} if _is_named(f)]
+    return [*known, *public, *composed, *pools]
+
+
+def _is_named(f: Any) -> bool:
+    """Whether a function is one of penne's, with a name."""
+    home = __name__.partition(".")[0]
+    return f.__module__.partition(".")[0] == home and "lambda" not in f.__name__
