@@ -119,6 +119,35 @@ def test_lines(text, size):
     assert list(lines([line.encode() + b"\r\n" for line in expected])) == expected
 
 
+@given(st.lists(texts.map(lambda text: text.replace("\n", "").rstrip("\r"))), st.data())
+def test_lines_one_by_one(expected, data):
+    """Lines as strings or bytes, with an end or without, are what they are; a byte
+    order mark before the first is no part of it."""
+    given = []
+    for line in expected:
+        whole = line if given else data.draw(st.sampled_from(["", "\ufeff"])) + line
+        whole += data.draw(st.sampled_from(["", "\n", "\r\n"]))
+        given.append(data.draw(st.sampled_from([whole, whole.encode()])))
+    assert list(lines(given)) == expected
+    assert list(sentences(given, list, end=None)) == list(map(list, expected))
+
+
+@pytest.mark.parametrize(
+    ("given", "byte"),
+    [
+        ([b"caf\xc3"], 3),
+        ([b"caf\xc3", "x"], 3),
+        ([b"a\n", b"\xc3", b"\xa9"], 2),
+        ([b"a\n", b"b\xff\n"], 3),
+    ],
+)
+@pytest.mark.parametrize("read", [lines, sentences, read_data])
+def test_lines_that_are_not_utf8(read, given, byte):
+    """A line of bytes ends with a character, be it the last or not."""
+    with pytest.raises(ValueError, match=f"^{read.__name__}: .*UTF-8, byte {byte} is"):
+        list(read(given))
+
+
 @given(st.text(max_size=9), st.integers(1, 4), st.sampled_from([b"\xff", b"\xe9a"]))
 def test_stream_text_wrong_byte(text, size, wrong):
     """What is not UTF-8 is told by its place in the whole text, wherever it is cut."""

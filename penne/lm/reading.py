@@ -11,6 +11,8 @@ from itertools import chain
 from os import PathLike, fspath
 from typing import IO, Any
 
+BYTE_ORDER_MARK = "\ufeff"  # may stand before a text, and is no part of it
+
 Source = str | PathLike[str] | IO[Any] | Iterable[str | bytes]
 
 
@@ -79,7 +81,8 @@ def lines(source: Source) -> Iterator[str]:
     """The lines of a text, without their ends, ``\\n``, ``\\r\\n`` or ``\\r``.
 
     ``source``: the path of a UTF-8 file, an open file, or any iterable of lines,
-    strings or UTF-8 bytes, each with its end or without.
+    strings or UTF-8 bytes, each whole, with its end or without.  Raises as
+    ``stream_text`` does.
 
     >>> list(lines(["to be\\n", "or not"]))
     ['to be', 'or not']
@@ -128,7 +131,7 @@ def _streamed(source: Any, size: int, asked: str) -> Iterator[str]:
     name = fspath(source) if isinstance(source, (str, PathLike)) else "the text"
     utf8 = _Utf8(f"{asked}: {getattr(source, 'name', name)}")
     newlines = IncrementalNewlineDecoder(None, translate=True)
-    mark = "\ufeff"  # of byte order, which may stand before the text
+    mark = BYTE_ORDER_MARK
     for piece in chain(_pieces(source, size, asked), [None]):
         decoded = utf8(None) + piece if isinstance(piece, str) else utf8(piece)
         text = newlines.decode(decoded, final=piece is None)  # type: ignore[arg-type]  # typeshed knows no decoding of str
@@ -189,9 +192,11 @@ def _lines(source: Any, asked: str) -> Iterator[str]:
         yield from _cut(_streamed(source, 1 << 16, asked))
         return
     utf8 = _Utf8(f"{asked}: the text")
+    mark = BYTE_ORDER_MARK
     for line in _pieces(source, 1, asked):
-        text = line if isinstance(line, str) else utf8(line)
-        yield text.removesuffix("\n").removesuffix("\r")
+        text = line if isinstance(line, str) else utf8(line) + utf8(None)
+        yield text.removeprefix(mark).removesuffix("\n").removesuffix("\r")
+        mark = ""
 
 
 def _cut(pieces: Iterable[str]) -> Iterator[str]:
