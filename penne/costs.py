@@ -24,6 +24,7 @@ from .ops import (
     take_along_axis,
     where,
 )
+from .ops.selection import check_within, note_limits
 
 __all__ = ["L2_cost", "hinge", "mmse"]
 
@@ -54,7 +55,7 @@ def hinge(scores: Any, correct: Any, mask: Any = None, margin: float = 1.0) -> A
 
     ``scores``: (..., n), ``correct``: ints in [0, n), (...).  Crammer and Singer 2001,
     *On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines*,
-    section 3.
+    section 3.  Raises IndexError for a label outside [0, n) that is no padding.
 
     >>> from penne import compute_value
     >>> compute_value(hinge([[3.0, 1.0, 2.5]], [0]))
@@ -68,8 +69,8 @@ def hinge(scores: Any, correct: Any, mask: Any = None, margin: float = 1.0) -> A
         )
     if mask is not None:
         mask = _checked("hinge", mask, correct.shape)
-        correct = where(mask, correct, 0)
         scores = where(mask[..., None], scores, 0.0)
+    correct = _labels(correct, mask, scores.shape[-1])
     index = correct[..., None]
     right = squeeze(take_along_axis(scores, index, -1), axis=-1)
     own = equal(np.arange(scores.shape[-1]), index)
@@ -89,6 +90,17 @@ def _checked(name: str, mask: Any, shape: tuple[int, ...]) -> Expression:
     if isinstance(mask, Constant) and not mask.value.any():
         raise ValueError(f"{name}: the mask leaves no frame")
     return mask
+
+
+def _labels(correct: Expression, mask: Expression | None, n: int) -> Expression:
+    """The labels, checked where they are known, with 0 in the padding."""
+    if isinstance(correct, Constant) and isinstance(mask, Constant | None):
+        known = correct.value[... if mask is None else mask.value]
+        check_within("hinge: label", known, 0, n)
+    if mask is not None:
+        return where(mask, correct, 0)
+    note_limits(correct, 0, n)
+    return correct
 
 
 def _frames(mask: Expression) -> Expression:

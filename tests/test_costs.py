@@ -99,8 +99,22 @@ def test_wrong_masks():
         hinge(y, np.zeros((4, 2), int), np.zeros((4, 2), bool))
     with pytest.raises(ValueError, match=r"hinge: .*an int for each frame of \(4, 2\)"):
         hinge(y, np.zeros((4, 2)))
-    with pytest.raises(IndexError):
-        compute_value(hinge(y, np.full((4, 2), 3)))
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_outside(label):
+    """A label outside of [0, n) is refused by hinge, unless it is padding; in a cell
+    too, from the first call on."""
+    scores, correct = np.zeros((4, 3)), np.array([0, 2, label, 1])
+    traced = cell(lambda *xs: hinge(*xs))
+    traced(scores, constant(np.zeros(4, int)))
+    for cost in (hinge, lambda *xs: traced(*map(constant, xs))):
+        with pytest.raises(IndexError, match=rf"{label} is outside \[0, 3\)"):
+            cost(scores, correct)
+    mask = correct != label
+    assert compute_value(hinge(scores, correct, mask)) == 1.0
+    with pytest.raises(IndexError, match=rf"hinge: label {label} is outside \[0, 3\)"):
+        hinge(scores, correct, ~mask)
 
 
 def test_l2_cost():
