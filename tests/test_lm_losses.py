@@ -11,6 +11,7 @@ from penne import (
     GRU,
     LSTM,
     SGD,
+    Map,
     Simple,
     compute_gradients,
     compute_value,
@@ -139,6 +140,23 @@ def test_bits_of_one_stream(cell, numbers, length):
     model = network(cell)
     expected = surprises(model, numbers).mean() / np.log(2)
     assert_allclose(bits_per_character(model, numbers, 1, length), expected, rtol=1e-12)
+
+
+def test_bits_without_batches():
+    """One stream is read symbol by symbol, as a model that takes no batches needs it;
+    of more streams such a model is an error that says so."""
+    model = Map(lambda symbol: np.log([0.5, 0.25, 0.25]))
+    assert bits_per_character(model, [0, 0, 1], streams=1) == 1.5
+    with pytest.raises(ValueError, match=r"\(2, 2\) .* got \(2, 3\).*batch"):
+        bits_per_character(model, [0, 0, 1, 0, 1], streams=2)
+    with pytest.raises(ValueError, match=r"\(T, B, V\).*got \(2, 3\)"):
+        chunk_loss(model, [[0, 1], [1, 0]], [[1, 1], [0, 0]])
+
+
+def test_bits_of_a_short_text():
+    """A text too short for the streams asked for is read in batches all the same."""
+    model = Map(lambda symbols: np.full((len(symbols), 4), -np.log(4)))
+    assert bits_per_character(model, [0, 1]) == 2.0
 
 
 @given(st.lists(sizes, min_size=3, max_size=3), st.data())

@@ -3,7 +3,7 @@
 This module imports ``compute``, ``graph``, ``ops`` and ``recurrent``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..recurrent.structure import joined
 from .grouping import stateful_batches
-from .running import evaluating
+from .running import Array, evaluating
 
 
 def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
@@ -30,8 +30,8 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
         trainer.receive(chunk_loss(model, inputs, targets), values)
         model.detach(values)
 
-    Raises ValueError where inputs and targets differ in shape or are empty,
-    IndexError for a symbol outside [0, V).
+    Raises ValueError where inputs and targets differ in shape or are empty, or where
+    outputs are not (T, V) or (T, B, V); IndexError for a symbol outside [0, V).
 
     >>> from penne import Map, compute_value
     >>> guess = Map(lambda symbol: np.log([0.5, 0.25, 0.25]))
@@ -48,6 +48,12 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
     if not model.causal:
         model.step(inputs[0])  # which says what to write
     logp = joined(model.read(symbols).outputs)
+    if logp.shape[:-1] != targets.shape:
+        raise ValueError(
+            f"chunk_loss: for targets {targets.shape} outputs are "
+            f"{'(T, B, V)' if targets.ndim > 1 else '(T, V)'}, got {logp.shape}; give "
+            "targets (T), or a model that takes a batch at each step"
+        )
     check_within("chunk_loss: target", targets, 0, logp.shape[-1])
     return -mean(take_along_axis(logp, targets[..., None], -1))
 
@@ -60,7 +66,9 @@ def bits_per_character(
     The sequence is read as ``streams`` parallel ones, each from the first state, in
     chunks of ``length`` steps: more streams are faster and judge a little too
     strictly, as each begins without a past; ``length`` bounds the memory and leaves
-    the result as it is.  Dropouts are off; the model's state stays as it was.
+    the result as it is.  ``streams=1`` reads symbol by symbol, (T); more take a model
+    that gives (B, V) for B symbols.  Dropouts are off; the model's state stays as it
+    was.
 
     Raises ValueError for fewer than 2 symbols.
 
@@ -74,14 +82,21 @@ def bits_per_character(
         raise ValueError(
             f"bits_per_character: takes at least 2 symbols, got {len(numbers)}"
         )
-    streams = min(streams, len(numbers) - 1)
-    length = min(length, (len(numbers) - 1) // streams)
     nats, count = 0.0, 0
     with evaluating(model):
-        for inputs, targets in stateful_batches(numbers, streams, length):
+        for inputs, targets in _chunks(numbers, streams, length):
             loss = chunk_loss(model, inputs, targets)
             values = compute_values(loss)
             model.detach(values)
             nats += float(values[loss]) * targets.size
             count += targets.size
     return nats / count / float(np.log(2))
+
+
+def _chunks(numbers: Array, streams: int, length: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs of inputs and targets, (T, B), or (T) where one stream is asked for."""
+    last = len(numbers) - 1
+    width = min(streams, last)
+    side = 0 if streams == 1 else slice(None)
+    for inputs, targets in stateful_batches(numbers, width, min(length, last // width)):
+        yield inputs[:, side], targets[:, side]
