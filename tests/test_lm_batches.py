@@ -1,6 +1,7 @@
 """Laws of batches, n-grams and streams side by side."""
 
 from itertools import count, islice
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from penne import LSTM, compute_value
+from penne import LSTM, compute_value, lm
 from penne.lm import batches, ngrams, pack_batch, stateful_batches, unpack_batch
 
 sizes = st.integers(1, 4)
@@ -131,3 +132,14 @@ def test_batches_of_nothing(given_sizes):
     """Sizes are at least 1."""
     with pytest.raises(ValueError, match="is at least 1, got 0"):
         stateful_batches(np.arange(9), *given_sizes)
+
+
+def test_blocks_of_a_text(tmp_path, monkeypatch):
+    """The recipe for texts of any size goes through one whose last block is short."""
+    _, _, recipe = lm.__doc__.partition("::")[2].partition("::")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_text("to be, or\n" * 100_000 + "no")
+    known = dict(vars(lm), vocabulary=lm.Vocabulary("to be, r\nn"), model=LSTM(3, 2))
+    exec(dedent(recipe), known)
+    assert known["targets"].shape[1] == 32
+    assert len(known["block"]) == 2

@@ -6,11 +6,16 @@ probabilities of the symbol that comes next, (V)::
     Stack(LSTM(-V, 128), Map(Layer(128, V, f=logsoftmax)))
 
 What reads or runs a model leaves its state as it was, but for ``chunk_loss``, which
-is there to carry it on.  A text of any size is read in blocks::
+is there to carry it on.  A text of any size is read in blocks, each from a new start,
+for its streams are elsewhere; one too short for a batch, as the last may be, is left
+out::
 
     for block in batches(characters("book.txt"), 1_000_000):
-        for inputs, targets in stateful_batches(vocabulary.numberize(block), 32, 50):
-            ...
+        if len(block) > 32 * 50:
+            numbers = vocabulary.numberize(block)
+            model.start()
+            for inputs, targets in stateful_batches(numbers, 32, 50):
+                ...
 """
 
 from .beam import Hypothesis, beam_search
