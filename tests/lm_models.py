@@ -46,6 +46,21 @@ class Chain(Transducer):
         return constant(self.logp[inp])
 
 
+class Watched(Transducer):
+    """Notes what each step takes."""
+
+    def __init__(self, model):
+        self.model = model
+        self.given = []
+
+    def start(self):
+        self.model.start()
+
+    def step(self, inp):
+        self.given.append(inp)
+        return self.model.step(inp)
+
+
 def surprises(model, numbers):
     """A scalar twin: -log p of each symbol but the first, one step at a time."""
     model.start()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lm_models import Chain, V, fixed, network
+from lm_models import Chain, V, Watched, fixed, network
 from lm_searches import assert_found, enumerated
 from numpy.testing import assert_allclose
 
@@ -93,26 +93,12 @@ def test_all_texts(weights, length, stop):
 # --- what it costs, and where it ends -------------------------------------------------
 
 
-class Watched(Transducer):
-    """Notes how many symbols each step takes."""
-
-    def __init__(self, model):
-        self.model = model
-        self.sizes = []
-
-    def start(self):
-        self.model.start()
-
-    def step(self, inp):
-        self.sizes.append(len(inp))
-        return self.model.step(inp)
-
-
 def test_one_step_for_all():
     """All hypotheses of a step are one batched step."""
     watch = Watched(network())
     beam_search(watch, VOCABULARY, 6, start=[3, 1], beam=20)
-    looks, steps = watch.sizes[1:3], [watch.sizes[0], *watch.sizes[3:]]
+    sizes = [len(symbols) for symbols in watch.given]
+    looks, steps = sizes[1:3], [sizes[0], *sizes[3:]]
     assert looks == [2, 3]
     assert steps == [1, 1, 5, 20, 20, 20, 20]
 
@@ -131,7 +117,7 @@ def test_ends_early(power, steps):
         length_penalty=power,
     )
     assert found[0].symbols == []
-    assert watch.sizes == [1] * steps
+    assert [len(symbols) for symbols in watch.given] == [1] * steps
 
 
 def test_length_penalty():
@@ -233,7 +219,7 @@ class Wrong(Transducer):
             r"'h' in the model's state has shape \(3, 2\) for 2 hypotheses",
         ),
         (Wrong("list"), "state holds lists as long as the batch"),
-        (fixed(np.ones(V)[:3] / 3), r"vocabulary has 5 symbols, .* output \(B, 3\)"),
+        (fixed(np.ones(V)[:3] / 3), "vocabulary has 5 symbols, the model's output 3"),
         (
             Map(lambda k: constant(np.ones((*k.shape, V)))),
             "gives log p = 1, and a prob",
@@ -267,6 +253,15 @@ def test_option_errors(option, error, said):
     """An option out of its range is an error that names it."""
     with pytest.raises(error, match=said):
         beam_search(network(), VOCABULARY, **{"length": 3, "start": [0], **option})
+
+
+@pytest.mark.parametrize("said", [dict(start=["z"]), dict(start=["a"], stop="z")])
+def test_symbols_outside(said):
+    """A start or stop is in the vocabulary: what is unknown does not stand for it."""
+    vocabulary = Vocabulary("abcd", unknown="?")
+    with pytest.raises(IndexError, match="'z' is not among its 5 symbols"):
+        beam_search(network(), vocabulary, 3, **said)
+    assert beam_search(network(), vocabulary, 3, start="?", stop="?")
 
 
 def test_nan():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from lm_models import Chain, V, fixed, network
+from lm_models import Chain, V, Watched, fixed, network
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chisquare
 
@@ -102,13 +102,13 @@ def test_sample_first_symbol():
 def test_sample_memory():
     """The state holds no history: its expressions are constants at every step."""
 
-    class Watched(LSTM):
+    class Kept(LSTM):
         def step(self, inp):
             assert not self.h.args
             assert not self.c.args
             return super().step(inp)
 
-    model = Stack(Watched(-V, 4, rng=0), Map(Layer(4, V, f=logsoftmax, rng=0)))
+    model = Stack(Kept(-V, 4, rng=0), Map(Layer(4, V, f=logsoftmax, rng=0)))
     sample(model, Vocabulary(range(V)), 20, rng=0)
 
 
@@ -121,9 +121,34 @@ def test_sample_temperature_errors(temperature):
 
 def test_sample_symbols_outside():
     """A start or stop outside the vocabulary is an IndexError that names it."""
-    for said in (dict(start="az"), dict(stop="z")):
-        with pytest.raises(IndexError, match="'z' is not among its 5 symbols"):
-            sample(network(), Vocabulary("abcde"), 3, **said)
+    for vocabulary in (Vocabulary("abcde"), Vocabulary("abcd", unknown="?")):
+        for said in (dict(start="az"), dict(stop="z")):
+            with pytest.raises(IndexError, match="'z' is not among its 5 symbols"):
+                sample(network(), vocabulary, 3, **said)
+    assert len(sample(network(), vocabulary, 3, start="?")) == 3
+
+
+@pytest.mark.parametrize("size", [V - 1, V + 1])
+def test_sample_vocabulary_of_another_size(size):
+    """A model has an output for each symbol of the vocabulary, no more and no less."""
+    with pytest.raises(ValueError, match=f"sample: the vocabulary has {size}"):
+        sample(network(), Vocabulary(range(size)), 2, start=[0])
+    with pytest.raises(ValueError, match=r"for a symbol .* \(V\), got \(1, 5\)"):
+        sample(network(), Vocabulary(range(V)), 2, start=[0], inputs=lambda k: [k])
+
+
+@pytest.mark.parametrize("length", range(4))
+def test_sample_steps(length):
+    """The model is run where another symbol is to be drawn and only there: what it
+    gives after a text that has come to its end is of no account."""
+    p = np.full((5, 5), np.nan)
+    p[:3] = np.eye(5)[1:4]
+    with np.errstate(divide="ignore"):
+        watch = Watched(Chain(p))
+    found = sample(watch, Vocabulary(range(5)), length, start=[0])
+    assert found == [1, 2, 3][:length]
+    assert watch.given == [0, 1, 2][:length]
+    assert sample(watch, Vocabulary(range(5)), 99, start=[0], stop=3) == [1, 2]
 
 
 def test_sample_nan():
@@ -289,7 +314,7 @@ def test_sample_state_and_inputs():
         state=begun,
         inputs=inputs,
     )
-    assert [symbol for symbol, _ in seen] == [1, *drawn]
+    assert [symbol for symbol, _ in seen] == [1, *drawn[:-1]]
     assert seen[0][1].tolist() == [1] * 4
     assert seen[1][1].tolist() != [1] * 4
     assert all(model.state[path] is begun[path] for path in begun)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..recurrent import Transducer
 from .branching import Branches
-from .running import Array, Inputs, State, evaluating
-from .vocabulary import Symbol, Vocabulary
+from .running import Array, Inputs, State, check_size, evaluating
+from .vocabulary import Symbol, Vocabulary, limits
 
 
 class Hypothesis(NamedTuple):
@@ -82,17 +82,16 @@ def beam_search(
     [('b', 0.32), ('ab', 0.16)]
     """
     _check(length, beam, n_best, length_penalty)
-    begun = vocabulary.numberize(start)
-    if not len(begun):
+    begun, end = limits("beam_search", vocabulary, start, stop)
+    if not begun:
         raise ValueError("beam_search: start is at least one symbol, got none")
-    end = None if stop is None else vocabulary.number(stop)
     with evaluating(model, state):
         branches = Branches("beam_search", model, inputs)
         for number in begun[:-1]:
             branches.step(np.array([number]))
             branches.keep([0])
         search = _Search(branches, len(vocabulary), end, length, length_penalty)
-        found = search.best(begun[-1:], beam, n_best)
+        found = search.best(np.array(begun[-1:]), beam, n_best)
     return [
         Hypothesis(vocabulary.denumberize(numbers), logp, -cost, finished)
         for cost, numbers, logp, finished in found
@@ -150,11 +149,7 @@ class _Search:
 
     def _step(self, last: Array) -> Array:
         logp = self.branches.step(last)
-        if logp.shape[1] != self.size:
-            raise ValueError(
-                f"beam_search: the vocabulary has {self.size} symbols, the model's "
-                f"output (B, {logp.shape[1]})"
-            )
+        check_size("beam_search", logp, self.size)
         if logp.max() > 1e-3:
             raise ValueError(
                 f"beam_search: the model gives log p = {logp.max():.3g}, and a "

@@ -35,16 +35,33 @@ def evaluating(model: Transducer, state: State = None) -> Iterator[None]:
         model.state = before
 
 
-def stepped(asked: str, model: Transducer, symbols: Any, inputs: Inputs) -> Array:
-    """The value of one step's output, of float64; what lies before it is forgotten.
+def stepped(
+    asked: str, model: Transducer, symbol: int, inputs: Inputs, size: int
+) -> Array:
+    """The value of one step's output, (V), of float64; what lies before it is
+    forgotten.
 
-    ``symbols``: an int or an array of ints, (B); ``inputs`` makes the input of it.
-    Raises FloatingPointError for NaN.
+    ``inputs`` makes the input of the symbol; ``size``: that of the vocabulary.
+    Raises ValueError for an output of another shape, FloatingPointError for NaN.
     """
-    output = constant(model.step(symbols if inputs is None else inputs(symbols)))
+    output = constant(model.step(symbol if inputs is None else inputs(symbol)))
     values = compute_values(output)
     model.detach(values)
     logp: Array = np.asarray(values[output], np.float64)
+    if logp.ndim != 1:
+        raise ValueError(
+            f"{asked}: for a symbol the model gives an output (V), got {logp.shape}"
+        )
+    check_size(asked, logp, size)
     if np.isnan(logp).any():
-        raise FloatingPointError(f"{asked}: the model gives NaN after symbol {symbols}")
+        raise FloatingPointError(f"{asked}: the model gives NaN after symbol {symbol}")
     return logp
+
+
+def check_size(asked: str, logp: Array, size: int) -> None:
+    """ValueError where a model's output, (..., V), is not as long as a vocabulary."""
+    if logp.shape[-1] != size:
+        raise ValueError(
+            f"{asked}: the vocabulary has {size} symbols, the model's output "
+            f"{logp.shape[-1]}"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from ..recurrent import Transducer
 from ..settings import generator
 from .running import Array, Inputs, State, evaluating, stepped
-from .vocabulary import Symbol, Vocabulary
+from .vocabulary import Symbol, Vocabulary, limits
 
 
 def sharpen(
@@ -143,36 +143,37 @@ def sample(
     stays as it was.  Drawn as argmax(log p + gumbel noise): Maddison, Tarlow and Minka
     2014, *A\\* Sampling*, section 2.
 
-    Raises ValueError for an option out of its range, IndexError for a start or stop
-    outside the vocabulary, FloatingPointError where the model gives NaN.
+    The model is run once for each symbol that another follows.
+
+    Raises ValueError for an option out of its range and for a model whose outputs are
+    not (V), IndexError for a start or stop outside the vocabulary, FloatingPointError
+    where the model gives NaN.
 
     >>> from penne import Map, Stack
     >>> onwards = Map(lambda k: np.log(np.eye(3)[(k + 1) % 3] + 1e-9))
     >>> sample(onwards, Vocabulary("abc"), 5, start="a", temperature=0)
     ['b', 'c', 'a', 'b', 'c']
     """
-    check_options("sample", repetition_penalty, temperature, top_k, top_p)
+    options: dict[str, Any] = dict(
+        repetition_penalty=repetition_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
+    check_options("sample", **options)
     rng = generator(rng)
-    end = None if stop is None else vocabulary.number(stop)
-    numbers = vocabulary.numberize(start).tolist()
-    begun = len(numbers)
+    text, end = limits("sample", vocabulary, start, stop)
+    begun, read = len(text), 0
     with evaluating(model, state):
         logp = np.zeros(len(vocabulary))
-        for number in numbers:
-            logp = stepped("sample", model, number, inputs)
-        while len(numbers) < begun + length:
-            seen = numbers if repetition_penalty != 1 else ()
-            drawn = sharpen(
-                logp,
-                seen=seen,
-                repetition_penalty=repetition_penalty,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-            )
+        while len(text) < begun + length:
+            for number in text[read:]:
+                logp = stepped("sample", model, number, inputs, len(vocabulary))
+            read = len(text)
+            seen = text if repetition_penalty != 1 else ()
+            drawn = sharpen(logp, seen=seen, **options)
             number = int(np.argmax(drawn + rng.gumbel(size=len(drawn))))
             if number == end:
                 break
-            numbers.append(number)
-            logp = stepped("sample", model, number, inputs)
-    return vocabulary.denumberize(numbers[begun:])
+            text.append(number)
+    return vocabulary.denumberize(text[begun:])

@@ -79,6 +79,24 @@ class Vocabulary:
         return number
 
 
+def limits(
+    asked: str, vocabulary: Vocabulary, start: Iterable[Symbol], stop: Symbol | None
+) -> tuple[list[int], int | None]:
+    """The numbers of what a text begins with and of what ends it, None for nothing.
+
+    Raises IndexError for a symbol that is not in the vocabulary, ``unknown`` or not.
+    """
+    begun = list(start)
+    for symbol in begun if stop is None else [*begun, stop]:
+        if symbol not in vocabulary:
+            raise IndexError(
+                f"{asked}: start and stop are in the vocabulary, but {symbol!r} is not "
+                f"among its {len(vocabulary)} symbols"
+            )
+    end = None if stop is None else vocabulary.number(stop)
+    return [vocabulary.number(symbol) for symbol in begun], end
+
+
 class Numberizer:
     """Words and their numbers, in alphabetical order; others are ``unk``.
 
