@@ -94,6 +94,7 @@ ORDER = [
     "weights.keras_layout",
     "weights.merlin_layout",
     "weights",
+    "lm.counts",
     "lm.reading",
     "lm.vocabulary",
     "lm.grouping",

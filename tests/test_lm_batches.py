@@ -1,16 +1,25 @@
 """Laws of batches, n-grams and streams side by side."""
 
 from itertools import count, islice
+from math import inf, nan
 from textwrap import dedent
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from lm_models import network
 from numpy.testing import assert_allclose, assert_array_equal
 
 from penne import LSTM, compute_value, lm
-from penne.lm import batches, ngrams, pack_batch, stateful_batches, unpack_batch
+from penne.lm import (
+    batches,
+    bits_per_character,
+    ngrams,
+    pack_batch,
+    stateful_batches,
+    unpack_batch,
+)
 
 sizes = st.integers(1, 4)
 sequences = st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=5)
@@ -63,8 +72,10 @@ def test_ngrams_of_a_stream():
 @pytest.mark.parametrize("cut", [batches, ngrams])
 def test_sizes_below_one(cut):
     """Sizes are at least 1; said when it is called, not when it is read."""
-    with pytest.raises(ValueError, match=f"{cut.__name__}: .* is at least 1, got 0"):
-        cut(iter([]), 0)
+    for size in (0, 2.0, nan, inf, "2"):
+        said = rf"{cut.__name__}: \w+ is an int >= 1, got {size!r}"
+        with pytest.raises(ValueError, match=said):
+            cut(iter([]), size)
 
 
 @given(sequences)
@@ -93,10 +104,17 @@ def test_pack_batch_through_a_network():
             assert_allclose(compute_value(h), compute_value(expected), rtol=1e-6)
 
 
-@pytest.mark.parametrize("lengths", [[1], [1, 4], [-1, 1]])
+def test_unpack_batch_of_nothing():
+    """No steps are as many empty sequences as there are lengths, of any kind."""
+    for lengths in ([0, 0], np.array([0, 0]), iter([0, 0])):
+        assert unpack_batch([], lengths=lengths) == [[], []]
+    assert unpack_batch([]) == []
+
+
+@pytest.mark.parametrize("lengths", [[1], [1, 4], [-1, 1], [1.0, 2.0]])
 def test_unpack_batch_errors(lengths):
     """Steps of one size, a length for each sequence, and none too long."""
-    with pytest.raises(ValueError, match=r"lengths are 2 numbers from 0 to 3, got"):
+    with pytest.raises(ValueError, match=r"lengths are 2 ints from 0 to 3, got"):
         unpack_batch([[1, 2], [3, 4], [5, 6]], lengths=lengths)
     with pytest.raises(ValueError, match=r"one batch size, got \[1, 2\]"):
         unpack_batch([[1, 2], [3]])
@@ -127,10 +145,26 @@ def test_batches_too_short():
     assert len(stateful_batches(np.arange(21), 4, 5)) == 1
 
 
-@pytest.mark.parametrize("given_sizes", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    ("numbers", "error", "said"),
+    [
+        ("to be", TypeError, r"got str; write vocabulary.numberize\(text\)"),
+        (iter([0, 1]), TypeError, "got list_iterator; write"),
+        (np.zeros((9, 2), int), ValueError, r"\(n\), got shape \(9, 2\)"),
+    ],
+)
+def test_numbers_in_a_row(numbers, error, said):
+    """What is cut, or judged, is one sequence of numbers, known as a whole."""
+    with pytest.raises(error, match=f"^stateful_batches: .*{said}"):
+        stateful_batches(numbers, 1, 1)
+    with pytest.raises(error, match=f"^bits_per_character: .*{said}"):
+        bits_per_character(network(), numbers)
+
+
+@pytest.mark.parametrize("given_sizes", [(0, 1), (1, 0), (2.0, 1), (1, nan)])
 def test_batches_of_nothing(given_sizes):
     """Sizes are at least 1."""
-    with pytest.raises(ValueError, match="is at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"stateful_batches: \w+ is an int >= 1, got"):
         stateful_batches(np.arange(9), *given_sizes)
 
 

@@ -1,6 +1,6 @@
 """Laws of beam search: exact, ended in time, wrong use told."""
 
-from math import inf
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -243,6 +243,9 @@ def test_model_errors(model, said):
         (dict(length=0), ValueError, "length is an int >= 1, got 0"),
         (dict(beam=0), ValueError, "beam is an int >= 1, got 0"),
         (dict(n_best=1.5), ValueError, "n_best is an int >= 1, got 1.5"),
+        (dict(length=3.0), ValueError, "length is an int >= 1, got 3.0"),
+        (dict(beam=nan), ValueError, "beam is an int >= 1, got nan"),
+        (dict(n_best=inf), ValueError, "n_best is an int >= 1, got inf"),
         (dict(length_penalty=inf), ValueError, "length_penalty is a finite number"),
         (dict(start=[]), ValueError, "start is at least one symbol, got none"),
         (dict(start=[9]), IndexError, "9 is not among its 5 symbols"),

@@ -11,7 +11,9 @@ from penne import (
     GRU,
     LSTM,
     SGD,
+    Layer,
     Map,
+    Module,
     Simple,
     compute_gradients,
     compute_value,
@@ -19,6 +21,7 @@ from penne import (
 )
 from penne.lm import (
     Vocabulary,
+    beam_search,
     bits_per_character,
     chunk_loss,
     sample,
@@ -108,6 +111,7 @@ def test_training_goes_on():
     [
         ([0, 1], [1], ValueError, r"one shape.*got \(2,\) and \(1,\)"),
         ([], [], ValueError, r"got \(0,\) and \(0,\)"),
+        (0, 1, ValueError, r"got \(\) and \(\)"),
         ([0], [V], IndexError, "target 5 is outside"),
         ([0], [-1], IndexError, "target -1 is outside"),
         ([V], [0], IndexError, "symbol 5 is outside"),
@@ -208,6 +212,35 @@ def test_bits_without_dropout():
     assert bits_per_character(dropped, numbers) == bits_per_character(plain, numbers)
     dropped.start()
     assert len({compute_value(chunk_loss(dropped, [0], [1])) for _ in range(4)}) > 1
+
+
+@pytest.mark.parametrize("option", ["streams", "length"])
+@pytest.mark.parametrize("size", [0, -1, 2.0, np.nan, np.inf])
+def test_bits_of_wrong_sizes(option, size):
+    """Streams and steps are counted from 1."""
+    with pytest.raises(
+        ValueError, match=f"character: {option} is an int >= 1, got {size}"
+    ):
+        bits_per_character(network(), [0, 1, 2], **{option: size})
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model: chunk_loss(model, [0], [1]),
+        lambda model: bits_per_character(model, [0, 1]),
+        lambda model: sample(model, Vocabulary("ab"), 1),
+        lambda model: beam_search(model, Vocabulary("ab"), 1, start="a"),
+    ],
+)
+def test_models_are_transducers(run):
+    """A layer, a function or a module in the place of a model is a TypeError that says
+    what to write."""
+    for model in (Layer(-V, V), abs, Module()):
+        with pytest.raises(TypeError, match=r"^\w+: takes transducers.*write Map\(f\)"):
+            run(model)
+    with pytest.raises(TypeError, match=r"class LongShort\w+; write LongShort\w+\("):
+        run(LSTM)
 
 
 @pytest.mark.parametrize("numbers", [[], [0]])

@@ -184,8 +184,11 @@ def test_stream_text_errors(read, source, error, said):
 
 def test_stream_text_size():
     """Pieces hold something."""
-    with pytest.raises(ValueError, match="stream_text: size is at least 1, got 0"):
-        list(stream_text(["a"], 0))
+    for size in (0, 2.0):
+        with pytest.raises(
+            ValueError, match=f"^stream_text: size is an int >= 1, got {size}"
+        ):
+            list(stream_text(["a"], size))
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,9 @@ def test_sharpen_extremes(temperature):
         ),
         (dict(top_k=0), "top_k is an int >= 1 or None, got 0"),
         (dict(top_k=1.5), r"top_k is an int >= 1 or None, got 1.5"),
+        (dict(top_k=2.0), r"top_k is an int >= 1 or None, got 2.0"),
+        (dict(top_k=np.nan), r"top_k is an int >= 1 or None, got nan"),
+        (dict(top_k=np.inf), r"top_k is an int >= 1 or None, got inf"),
         (dict(top_p=0), "top_p is above 0 and at most 1, got 0"),
         (dict(top_p=1.01), "top_p is above 0 and at most 1, got 1.01"),
         (dict(temperature=-1), "temperature is a number >= 0, got -1"),
@@ -263,6 +266,31 @@ def test_no_probability():
     """A model that rules out everything is a ValueError, not a symbol."""
     with pytest.raises(ValueError, match="no symbol has a probability"):
         sharpen(np.full(3, -np.inf))
+
+
+@pytest.mark.parametrize("length", [-1, 3.0, np.nan, np.inf])
+def test_sample_length_errors(length):
+    """How many symbols there may be is a count."""
+    with pytest.raises(
+        ValueError, match=f"sample: length is an int >= 0, got {length}"
+    ):
+        sample(network(), Vocabulary(range(V)), length)
+
+
+@pytest.mark.parametrize("shape", [(0,), (), (2, 3)])
+def test_sharpen_shapes(shape):
+    """What is sharpened is one distribution, of a symbol at least."""
+    with pytest.raises(ValueError, match=r"^sharpen: .*\(V\), got shape \("):
+        sharpen(np.zeros(shape))
+
+
+@pytest.mark.parametrize("symbol", [-1, 3])
+def test_sharpen_seen_outside(symbol):
+    """A symbol that was seen is in [0, V)."""
+    with pytest.raises(
+        IndexError, match=rf"sharpen: symbol {symbol} is outside \[0, 3\)"
+    ):
+        sharpen(np.zeros(3), seen=[0, symbol], repetition_penalty=2)
 
 
 @pytest.mark.parametrize(

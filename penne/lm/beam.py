@@ -10,6 +10,7 @@ import numpy as np
 
 from ..recurrent import Transducer
 from .branching import Branches
+from .counts import check_counts
 from .running import Array, Inputs, State, check_size, evaluating
 from .vocabulary import Symbol, Vocabulary, limits
 
@@ -69,8 +70,8 @@ def beam_search(
 
     Raises ValueError for an option out of its range, for a model whose outputs are no
     logarithms of probabilities or have no row for each symbol, and where no text has a
-    probability; IndexError for a start or stop outside the vocabulary;
-    FloatingPointError where the model gives NaN.
+    probability; TypeError for a model that is no transducer; IndexError for a start or
+    stop outside the vocabulary; FloatingPointError where the model gives NaN.
 
     >>> from math import exp
     >>> from penne import Map
@@ -81,11 +82,16 @@ def beam_search(
     >>> [("".join(text), round(exp(logp), 2)) for text, logp, *_ in found]
     [('b', 0.32), ('ab', 0.16)]
     """
-    _check(length, beam, n_best, length_penalty)
+    check_counts("beam_search", length=length, beam=beam, n_best=n_best)
+    if not np.isfinite(length_penalty):
+        raise ValueError(
+            f"beam_search: length_penalty is a finite number, got {length_penalty}; "
+            "0 is none"
+        )
     begun, end = limits("beam_search", vocabulary, start, stop)
     if not begun:
         raise ValueError("beam_search: start is at least one symbol, got none")
-    with evaluating(model, state):
+    with evaluating("beam_search", model, state):
         branches = Branches("beam_search", model, inputs)
         for number in begun[:-1]:
             branches.step(np.array([number]))
@@ -96,17 +102,6 @@ def beam_search(
         Hypothesis(vocabulary.denumberize(numbers), logp, -cost, finished)
         for cost, numbers, logp, finished in found
     ]
-
-
-def _check(length: int, beam: int, n_best: int, length_penalty: float) -> None:
-    for name, given in (("length", length), ("beam", beam), ("n_best", n_best)):
-        if given != int(given) or given < 1:
-            raise ValueError(f"beam_search: {name} is an int >= 1, got {given}")
-    if not np.isfinite(length_penalty):
-        raise ValueError(
-            f"beam_search: length_penalty is a finite number, got {length_penalty}; "
-            "0 is none"
-        )
 
 
 Ended = tuple[float, tuple[int, ...], float, bool]  # -score, numbers, log p, finished

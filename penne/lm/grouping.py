@@ -1,7 +1,7 @@
 """Data cut into what a trainer takes: batches, n-grams, streams side by side.
 
 A *stream* (an iterator) is read as it is asked for, and gives a stream; anything else
-gives a list.  This module imports nothing of penne.
+gives a list.  This module imports ``counts``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +9,8 @@ from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
+
+from .counts import check_counts, is_count
 
 Array = np.ndarray[Any, Any]
 
@@ -20,14 +22,13 @@ def batches(data: Iterable[Any], batch_size: int) -> Iterable[list[Any]]:
     Sentences of similar length come together if they are sorted before:
     ``batches(sorted(data, key=len), 32)``.
 
-    Raises ValueError for a ``batch_size`` below 1.  The documentation of Penne, on
-    minibatching.
+    Raises ValueError for a ``batch_size`` that is no int >= 1.  The documentation of
+    Penne, on minibatching.
 
     >>> batches("abcde", 2)
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    if batch_size < 1:
-        raise ValueError(f"batches: batch_size is at least 1, got {batch_size}")
+    check_counts("batches", batch_size=batch_size)
     examples = iter(data)
     found = iter(lambda: list(islice(examples, batch_size)), [])
     return found if isinstance(data, Iterator) else list(found)
@@ -41,13 +42,13 @@ def ngrams(
     Before its first symbol stands ``start``, n-1 times.  Of a list of sentences, a
     list; of a stream, a stream.
 
-    Raises ValueError for n below 1.  Penne's release of 2015, module ``lm``.
+    Raises ValueError for an n that is no int >= 1.  Penne's release of 2015, module
+    ``lm``.
 
     >>> ngrams([["to", "be", "</s>"]], 2)
     [['<s>', 'to'], ['to', 'be'], ['be', '</s>']]
     """
-    if n < 1:
-        raise ValueError(f"ngrams: n is at least 1, got {n}")
+    check_counts("ngrams", n=n)
     found = (
         padded[k : k + n]
         for padded in ([start] * (n - 1) + list(sentence) for sentence in data)
@@ -74,7 +75,7 @@ def pack_batch(
 def unpack_batch(
     packed: Iterable[Sequence[Any]],
     fillvalue: Any = None,
-    lengths: Sequence[int] | None = None,
+    lengths: Iterable[int] | None = None,
 ) -> list[list[Any]]:
     """B sequences from a list over time of B things each: what ``pack_batch`` undoes.
 
@@ -96,16 +97,16 @@ def unpack_batch(
         raise ValueError(
             f"unpack_batch: every step has one batch size, got {sorted(sizes)}"
         )
-    size = sizes.pop() if sizes else len(lengths or ())
+    ends = None if lengths is None else list(lengths)
+    size = sizes.pop() if sizes else len(ends or ())
     sequences = [[step[k] for step in steps] for k in range(size)]
-    if lengths is None:
+    if ends is None:
         return [_unfilled(sequence, fillvalue) for sequence in sequences]
-    if len(lengths) != size or not all(0 <= n <= len(steps) for n in lengths):
+    if len(ends) != size or not all(is_count(n, 0) and n <= len(steps) for n in ends):
         raise ValueError(
-            f"unpack_batch: lengths are {size} numbers from 0 to {len(steps)}, "
-            f"got {list(lengths)}"
+            f"unpack_batch: lengths are {size} ints from 0 to {len(steps)}, got {ends}"
         )
-    return [sequence[:n] for sequence, n in zip(sequences, lengths)]
+    return [sequence[:n] for sequence, n in zip(sequences, ends)]
 
 
 def _unfilled(sequence: list[Any], fillvalue: Any) -> list[Any]:
@@ -129,17 +130,16 @@ def stateful_batches(
     used.  Each chunk is a pair (inputs, targets) of views, (T, batch_size): row t of
     ``inputs`` is a batch of symbols and row t of ``targets`` what follows each.
 
-    Raises ValueError for a sequence shorter than one chunk of a batch.
+    Raises ValueError for a sequence shorter than one chunk of a batch and for sizes
+    that are no ints >= 1, TypeError for a text or a stream.
 
     >>> for inputs, targets in stateful_batches([0, 1, 2, 3, 4, 5, 6], 2, 2):
     ...     print(inputs.tolist(), targets.tolist())
     [[0, 3], [1, 4]] [[1, 4], [2, 5]]
     [[2, 5]] [[3, 6]]
     """
-    for name, size in (("batch_size", batch_size), ("length", length)):
-        if size < 1:
-            raise ValueError(f"stateful_batches: {name} is at least 1, got {size}")
-    numbers = np.asarray(numbers)
+    check_counts("stateful_batches", batch_size=batch_size, length=length)
+    numbers = numbers_in_a_row("stateful_batches", numbers)
     if len(numbers) < batch_size * length + 1:
         raise ValueError(
             f"stateful_batches: a batch of {batch_size} streams and {length} steps "
@@ -152,3 +152,16 @@ def stateful_batches(
     targets = numbers[1 : used + 1].reshape(batch_size, steps).T
     starts = range(0, steps, length)
     return [(inputs[i : i + length], targets[i : i + length]) for i in starts]
+
+
+def numbers_in_a_row(asked: str, numbers: Any) -> Array:
+    """An array of one axis, (n), or the error that says what to write."""
+    row = np.asarray(numbers)
+    if row.ndim == 1:
+        return row
+    kind = type(numbers).__name__
+    error, got = (ValueError, f"shape {row.shape}") if row.ndim else (TypeError, kind)
+    raise error(
+        f"{asked}: takes the numbers of symbols, (n), got {got}; "
+        "write vocabulary.numberize(text)"
+    )

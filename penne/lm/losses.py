@@ -14,7 +14,9 @@ from ..ops import mean, take_along_axis
 from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..recurrent.structure import joined
-from .grouping import stateful_batches
+from ..recurrent.transducer import check_transducers
+from .counts import check_counts
+from .grouping import numbers_in_a_row, stateful_batches
 from .running import Array, evaluating
 
 
@@ -38,8 +40,9 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
     >>> compute_value(chunk_loss(guess, [0, 0], [0, 1]) / np.log(2))
     np.float64(1.5)
     """
+    check_transducers("chunk_loss", model)
     inputs, targets = np.asarray(inputs), np.asarray(targets)
-    if inputs.shape != targets.shape or not targets.size:
+    if inputs.shape != targets.shape or not targets.shape or not targets.size:
         raise ValueError(
             "chunk_loss: takes inputs and targets of one shape, (T) or (T, B), "
             f"got {inputs.shape} and {targets.shape}"
@@ -70,20 +73,22 @@ def bits_per_character(
     that gives (B, V) for B symbols.  Dropouts are off; the model's state stays as it
     was.
 
-    Raises ValueError for fewer than 2 symbols.
+    Raises ValueError for fewer than 2 symbols, and for streams or a length that are no
+    ints >= 1; TypeError for a text, and for a model that is no transducer.
 
     >>> from penne import Map
     >>> guess = Map(lambda symbols: np.full((len(symbols), 4), np.log(0.25)))
     >>> bits_per_character(guess, [0, 1, 2, 3, 0, 1, 2, 3, 0])
     2.0
     """
-    numbers = np.asarray(numbers)
+    check_counts("bits_per_character", streams=streams, length=length)
+    numbers = numbers_in_a_row("bits_per_character", numbers)
     if len(numbers) < 2:
         raise ValueError(
             f"bits_per_character: takes at least 2 symbols, got {len(numbers)}"
         )
     nats, count = 0.0, 0
-    with evaluating(model):
+    with evaluating("bits_per_character", model):
         for inputs, targets in _chunks(numbers, streams, length):
             loss = chunk_loss(model, inputs, targets)
             values = compute_values(loss)

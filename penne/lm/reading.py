@@ -1,7 +1,7 @@
 """Texts of any size, read piece by piece: as characters, as words, as sentences.
 
 Memory does not grow with a text: it holds one piece, and the longest word or line that
-is asked for whole.  This module imports nothing of penne.
+is asked for whole.  This module imports ``counts``.
 """
 
 from codecs import getincrementaldecoder
@@ -10,6 +10,8 @@ from io import IncrementalNewlineDecoder
 from itertools import chain
 from os import PathLike, fspath
 from typing import IO, Any
+
+from .counts import check_counts
 
 BYTE_ORDER_MARK = "\ufeff"  # may stand before a text, and is no part of it
 
@@ -126,8 +128,7 @@ def read_data(
 
 def _streamed(source: Any, size: int, asked: str) -> Iterator[str]:
     """The pieces of a text, decoded, with their line ends as ``\\n``."""
-    if size < 1:
-        raise ValueError(f"{asked}: size is at least 1, got {size}")
+    check_counts(asked, size=size)
     name = fspath(source) if isinstance(source, (str, PathLike)) else "the text"
     utf8 = _Utf8(f"{asked}: {getattr(source, 'name', name)}")
     newlines = IncrementalNewlineDecoder(None, translate=True)

@@ -13,6 +13,7 @@ from ..compute import compute_values
 from ..graph import constant
 from ..randomness import training
 from ..recurrent import Transducer
+from ..recurrent.transducer import check_transducers
 
 Array = np.ndarray[Any, Any]
 Inputs = Callable[[Any], Any] | None
@@ -20,9 +21,10 @@ State = Mapping[str, Any] | None
 
 
 @contextmanager
-def evaluating(model: Transducer, state: State = None) -> Iterator[None]:
+def evaluating(asked: str, model: Transducer, state: State = None) -> Iterator[None]:
     """The model started, or in ``state``; dropouts off.  Afterwards its state is what
-    it was."""
+    it was.  Raises TypeError for what is no transducer."""
+    check_transducers(asked, model)
     before = model.state
     try:
         with training(False):

@@ -1,6 +1,7 @@
 """What a language model writes: symbols drawn one by one.
 
-This module imports ``settings``, ``recurrent``, and of ``lm`` what reads and runs.
+This module imports ``settings``, ``ops``, ``recurrent``, and of ``lm`` what counts,
+numbers symbols and runs models.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..settings import generator
+from .counts import check_counts, is_count
 from .running import Array, Inputs, State, evaluating, stepped
 from .vocabulary import Symbol, Vocabulary, limits
 
@@ -40,7 +43,8 @@ def sharpen(
        Degeneration*, section 3.1.
 
     Of equally likely symbols the one with the lower number is kept.  Raises ValueError
-    for an option out of its range, and where no symbol has a probability.
+    for an option out of its range, and where no symbol has a probability; IndexError
+    for a symbol seen outside [0, V).
 
     >>> p = sharpen(np.log([0.5, 0.3, 0.2]), top_k=2)
     >>> np.exp(p).round(3)
@@ -49,8 +53,12 @@ def sharpen(
     array([0.33333333, 0.33333333, 0.33333333])
     """
     check_options("sharpen", repetition_penalty, temperature, top_k, top_p)
-    logp = _normalised(np.array(logp, np.float64))
+    logp = np.array(logp, np.float64)
+    if logp.ndim != 1 or not logp.size:
+        raise ValueError(f"sharpen: takes log p, (V), got shape {logp.shape}")
+    logp = _normalised(logp)
     penalised = sorted(set(seen))
+    check_within("sharpen: symbol", np.array(penalised), 0, len(logp))
     logp[penalised] *= repetition_penalty
     logp = _heated(logp, temperature)
     if top_k is not None:
@@ -77,7 +85,7 @@ def check_options(
         )
     if not 0 <= temperature < np.inf:
         raise ValueError(f"{asked}: temperature is a number >= 0, got {temperature}")
-    if top_k is not None and (top_k != int(top_k) or top_k < 1):
+    if top_k is not None and not is_count(top_k):
         raise ValueError(f"{asked}: top_k is an int >= 1 or None, got {top_k}")
     if not 0 < top_p <= 1:
         raise ValueError(f"{asked}: top_p is above 0 and at most 1, got {top_p}")
@@ -146,8 +154,8 @@ def sample(
     The model is run once for each symbol that another follows.
 
     Raises ValueError for an option out of its range and for a model whose outputs are
-    not (V), IndexError for a start or stop outside the vocabulary, FloatingPointError
-    where the model gives NaN.
+    not (V), TypeError for a model that is no transducer, IndexError for a start or stop
+    outside the vocabulary, FloatingPointError where the model gives NaN.
 
     >>> from penne import Map, Stack
     >>> onwards = Map(lambda k: np.log(np.eye(3)[(k + 1) % 3] + 1e-9))
@@ -161,10 +169,11 @@ def sample(
         top_p=top_p,
     )
     check_options("sample", **options)
+    check_counts("sample", 0, length=length)
     rng = generator(rng)
     text, end = limits("sample", vocabulary, start, stop)
     begun, read = len(text), 0
-    with evaluating(model, state):
+    with evaluating("sample", model, state):
         logp = np.zeros(len(vocabulary))
         while len(text) < begun + length:
             for number in text[read:]:
