@@ -6,11 +6,11 @@ Of the words that are spelled with the letters a to z alone and have one pronunc
 it has those for which sha1(word) // 10 is divisible by 4; see data/README.md.
 """
 
+import argparse
 import gzip
 import hashlib
 import os
 import re
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small products gain from n
 
 import numpy as np
 
-from penne.lm import Vocabulary
+from penne.lm import Vocabulary, read_text
 
 FILE = Path(__file__).parent / "data" / "cmudict.txt.gz"
 END = "."
@@ -113,21 +113,34 @@ def pronunciations(text):
     """Of each word in the dictionary's own file all pronunciations."""
     found = defaultdict(list)
     for line in text.splitlines():
-        word, *phones = line.partition("#")[0].split()
+        word, *phones = line.partition("#")[0].split() or [""]
         found[re.sub(r"\(\d+\)$", "", word)].append(phones)
     return found
 
 
-def main():
-    words = pronunciations(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    kept = [
+def kept(file):
+    """The lines of the part; raises ValueError for a text that has none of them."""
+    lines = [
         f"{word} {' '.join(said[0])}\n"
-        for word, said in sorted(words.items())
+        for word, said in sorted(pronunciations(read_text(file)).items())
         if len(said) == 1 and re.fullmatch("[a-z]+", word)
+        if said[0] and all(re.fullmatch("[A-Z]{1,2}[012]?", p) for p in said[0])
         if number(word) // 10 % 4 == 0
     ]
-    FILE.write_bytes(gzip.compress("".join(kept).encode(), 9, mtime=0))
-    print(f"{len(kept)} words, {FILE.stat().st_size} bytes")
+    if not lines:
+        raise ValueError(f"{file} has no words with their phones, as cmudict.dict has")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", help="the dictionary's own, cmudict.dict")
+    try:
+        lines = kept(parser.parse_args().file)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"cmudict: {error}\n")
+    FILE.write_bytes(gzip.compress("".join(lines).encode(), 9, mtime=0))
+    print(f"{len(lines)} words, {FILE.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

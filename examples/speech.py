@@ -6,6 +6,7 @@ For each line, frame by frame of 10 ms, the phone that is being said (as espeak-
 events tell) and 20 bands of the mel scale, in half decibels above -80 dB of full scale.
 """
 
+import argparse
 import ctypes
 import os
 import re
@@ -133,6 +134,7 @@ def bands(sound, rate):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     voice, names, found = Voice(), {}, {}
     text = (DATA / "comedies.txt").read_text(encoding="utf-8")
     lines = [x for x in text.splitlines() if re.fullmatch(r"[A-Z][a-z ,]{17,24}\.", x)]

@@ -40,6 +40,18 @@ def test_example(tmp_path, examples):
     assert (tmp_path / "acoustic.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_speech_says_what_it_is(tmp_path):
+    """Asked for help, it makes nothing."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "speech.py", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("usage: speech.py")
+    assert not done.stderr
+
+
 @pytest.mark.parametrize("units", [32, 160])
 def test_equal_weights(examples, units):
     """At the size of the default run, and at a large one, all are within 4 % of the

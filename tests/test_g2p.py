@@ -117,6 +117,35 @@ def test_dictionary(examples):
     assert len(gzip.decompress(cmudict.FILE.read_bytes()).splitlines()) == 27_659
 
 
+def test_dictionary_is_made_anew(tmp_path):
+    """Of the words themselves comes the same file again; what has no words with their
+    phones leaves it as it was."""
+    (tmp_path / "data").mkdir()
+    script, file = tmp_path / "cmudict.py", tmp_path / "data" / "cmudict.txt.gz"
+    for path in (script, file):
+        path.write_bytes((EXAMPLES / path.relative_to(tmp_path)).read_bytes())
+    before, text = file.read_bytes(), tmp_path / "text.txt"
+
+    def made(*options):
+        command = [sys.executable, "-W", "error", script, *options]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    for words in ("a AH0\n\nto be or not\n;;; A  B\nabaco\nabalos to be", ""):
+        text.write_text(words)
+        refused = made(text)
+        assert refused.returncode == 2
+        assert re.fullmatch(
+            r"cmudict: .*text\.txt (has no words|is empty).*\n", refused.stderr
+        )
+    assert made().returncode == made(tmp_path / "none").returncode == 2
+    assert "usage" in made("--help").stdout
+    assert file.read_bytes() == before
+    text.write_bytes(gzip.decompress(before))
+    file.write_bytes(b"")
+    assert re.fullmatch(r"27659 words, \d+ bytes\n", made(text).stdout)
+    assert gzip.decompress(file.read_bytes()) == gzip.decompress(before)
+
+
 def test_pronunciations(examples):
     """Of the dictionary's own file: variants belong to their word, comments go."""
     text = "a AH0\na(2) EY1\naaker AA1 K ER0 # name, dutch\n"
