@@ -54,7 +54,22 @@ def command_line():
     for name, (*defaults, text) in OPTIONS.items():
         default = defaults["--best" in sys.argv]
         add(f"--{name}", default=default, type=type(default), help=text)
-    return parser, parser.parse_args()
+    args = parser.parse_args()
+    for right, said in ranges(args):
+        if not right:
+            parser.error(said)
+    return parser, args
+
+
+def ranges(args):
+    """Of each option whether it is in its range, and which that is."""
+    counts = args.steps, args.hidden, args.batch, args.length
+    yield args.cell in CELLS, f"--cell is one of {', '.join(CELLS)}"
+    yield min(counts) >= 1, "--steps, --hidden, --batch, --length are at least 1"
+    yield 0 <= args.dropout < 1, "--dropout is at least 0 and below 1"
+    yield 0 < args.rate < np.inf, "--rate is above 0"
+    yield 0 <= args.beta2 < 1, "--beta2 is at least 0 and below 1"
+    yield args.seed >= 0, "--seed is at least 0"
 
 
 def prepare(args):
@@ -140,9 +155,6 @@ def draw(curve, args):
 
 def main():
     parser, args = command_line()
-    counts = args.steps, args.hidden, args.batch, args.length
-    if args.cell not in CELLS or min(counts) < 1:
-        parser.error(f"--cell is one of {', '.join(CELLS)}, counts are at least 1")
     sys.stdout.reconfigure(errors="replace")
     try:
         vocabulary, batches, held_out = prepare(args)

@@ -57,13 +57,13 @@ def perplexity(model, grams):
 
 def main():
     numbers = [
-        ("n", 4, "words at a time, what is foretold included"),
-        ("words", 3000, "how many words to tell apart"),
-        ("features", 30, "size of a word's vector"),
-        ("hidden", 50, "size of the hidden layer"),
-        ("batch", 100, "n-grams in one update"),
-        ("epochs", 2, "how often to go through the book"),
-        ("seed", 0, "of the first weights and of the order"),
+        ("n", 4, 2, "words at a time, what is foretold included"),
+        ("words", 3000, 1, "how many words to tell apart"),
+        ("features", 30, 1, "size of a word's vector"),
+        ("hidden", 50, 1, "size of the hidden layer"),
+        ("batch", 100, 1, "n-grams in one update"),
+        ("epochs", 2, 1, "how often to go through the book"),
+        ("seed", 0, 0, "of the first weights and of the order"),
     ]
     args, (size, train, held_out) = prepared(prepare, numbers)
     rng = np.random.default_rng(args.seed)

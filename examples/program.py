@@ -38,9 +38,7 @@ def options(doc, full=None, least=None, **first):
         said = ", ".join(f"{name} {value}" for name, value in full.items())
         parser.add_argument("--full", action="store_true", help=said)
     args = parser.parse_args()
-    for name, number in least.items():
-        if vars(args)[name] < number:
-            parser.error(f"--{name} is at least {number}, got {vars(args)[name]}")
+    check(parser, args, least)
     if find_spec("matplotlib") is None:
         parser.error('figures take matplotlib: pip install "penne-nn[examples]"')
     if full and args.full:
@@ -48,9 +46,17 @@ def options(doc, full=None, least=None, **first):
     return args
 
 
+def check(parser, args, least):
+    """End with a sentence where a number is below the least, both by name."""
+    for name, number in least.items():
+        if vars(args)[name] < number:
+            parser.error(f"--{name} is at least {number}, got {vars(args)[name]}")
+
+
 @contextmanager
 def figure(name, panels=1):
-    """The axes to draw on, one or an array of them; saved as ``name`` at the end."""
+    """The axes to draw on, one or an array of them; saved as ``name`` at the end, or
+    said why not."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -59,6 +65,9 @@ def figure(name, panels=1):
     with pyplot.rc_context(STYLE):
         drawn, axes = pyplot.subplots(1, panels, figsize=(5.5 * panels, 4))
         yield axes
-        drawn.savefig(name, dpi=120)
+        try:
+            drawn.savefig(name, dpi=120)
+            print("figure:", Path(name).resolve())
+        except OSError as error:
+            print(f"not drawn: the figure ({error})")
         pyplot.close(drawn)
-    print("figure:", Path(name).resolve())

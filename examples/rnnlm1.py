@@ -63,12 +63,12 @@ def perplexity(model, lines):
 def main(kind):
     """Train a model of this kind, and judge it."""
     numbers = [
-        ("words", 3000, "how many words to tell apart"),
-        ("hidden", 100, "size of a layer's state"),
-        ("depth", 2, "layers"),
-        ("batch", 32, "lines in one update"),
-        ("epochs", 1, "how often to go through the book"),
-        ("seed", 0, "of the first weights and of the order"),
+        ("words", 3000, 1, "how many words to tell apart"),
+        ("hidden", 100, 1, "size of a layer's state"),
+        ("depth", 2, 1, "layers"),
+        ("batch", 32, 1, "lines in one update"),
+        ("epochs", 1, 1, "how often to go through the book"),
+        ("seed", 0, 0, "of the first weights and of the order"),
     ]
     args, (size, train, held_out) = prepared(prepare, numbers)
     rng = np.random.default_rng(args.seed)

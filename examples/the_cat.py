@@ -52,6 +52,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--samples", type=int, default=10, help="how many to write")
     given = parser.parse_args()
+    if min(given.seed, given.samples) < 0:
+        parser.error("--seed and --samples are at least 0")
     rng = np.random.default_rng(given.seed)
     model = Model(rng)
     for loss in train(model):

@@ -4,6 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
+from program import check
+
 from penne import lm
 
 BOOK = Path(__file__).parent / "data" / "comedies.txt"
@@ -14,15 +16,17 @@ def prepared(prepare, numbers):
     """What the command line says, and what ``prepare(args, train, held_out)`` makes of
     the first nine tenths of a text and of the last: lines of words.
 
-    ``numbers``: the options, each a name, a number and what it is.
+    ``numbers``: the options, each a name, a number, the least that it may be and what
+    it is.
     """
     parser = argparse.ArgumentParser(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("file", nargs="?", default=BOOK, help="a UTF-8 text")
-    for name, default, said in numbers:
+    for name, default, _, said in numbers:
         parser.add_argument(f"--{name}", type=int, default=default, help=said)
     args = parser.parse_args()
+    check(parser, args, {name: least for name, _, least, _ in numbers})
     try:
         data = lm.read_data(args.file, lambda line: TOKENS.findall(line.lower()))
         cut = len(data) * 9 // 10

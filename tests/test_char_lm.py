@@ -118,12 +118,24 @@ def test_learns_from_what_it_may(tmp_path, book):
     assert one.stdout == two.stdout.replace("rook.txt", "book.txt")
 
 
-@pytest.mark.parametrize("wrong", ["--steps=0", "--cell=RNN"])
-def test_bad_options(tmp_path, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("--steps=0", "--steps, --hidden, --batch, --length are at least 1"),
+        ("--cell=RNN", "--cell is one of LSTM, GRU"),
+        ("--dropout=1", "--dropout is at least 0 and below 1"),
+        ("--rate=-1", "--rate is above 0"),
+        ("--rate=inf", "--rate is above 0"),
+        ("--beta2=1.5", "--beta2 is at least 0 and below 1"),
+        ("--beta2=nan", "--beta2 is at least 0 and below 1"),
+        ("--seed=-1", "--seed is at least 0"),
+    ],
+)
+def test_bad_options(tmp_path, wrong, said):
     """A wrong option is refused before anything is read."""
     done = run(tmp_path, wrong)
     assert done.returncode == 2
-    assert "--cell is one of LSTM, GRU, counts are at least 1" in done.stderr
+    assert said in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow

@@ -78,6 +78,28 @@ def test_example_bad_files(tmp_path, name, content, wrong):
     assert re.match(f"{name}: .*{wrong}", done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "least"),
+    [
+        ("nplm", "n=1", 2),
+        ("nplm", "features=0", 1),
+        ("nplm", "hidden=0", 1),
+        ("rnnlm1", "batch=0", 1),
+        ("rnnlm1", "depth=0", 1),
+        ("rnnlm2", "epochs=-1", 1),
+        ("rnnlm2", "seed=-1", 0),
+        ("rnnlm2", "words=0", 1),
+    ],
+)
+def test_example_bad_options(tmp_path, name, option, least):
+    """A number too small is told at once, with the least that it may be."""
+    done = run(tmp_path, name, f"--{option}")
+    said = f"--{option.replace('=', f' is at least {least}, got ')}"
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(said)
+    assert not done.stdout
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_example_is_short(name):
     """Each is under 100 lines."""
@@ -88,7 +110,7 @@ def test_recurrent_models_are_one():
     """From one seed the two have equal losses and gradients, and stay so through
     training: word by word in a stack, and layer by layer."""
     losses, slopes = [], []
-    with imported("rnnlm1", "rnnlm2", "words") as (one, two, _):
+    with imported("rnnlm1", "rnnlm2", "words", "program") as (one, two, *_):
         kinds, loss = (one.Model, two.Model), one.mean_loss
     for kind in kinds:
         with default_dtype("float64"):
@@ -105,7 +127,7 @@ def test_recurrent_models_are_one():
 
 def test_nplm_by_hand():
     """Its loss is that of equation 1 of the paper, in plain NumPy."""
-    with imported("nplm", "words") as (nplm, _), default_dtype("float64"):
+    with imported("nplm", "words", "program") as (nplm, *_), default_dtype("float64"):
         model = nplm.Model(6, 3, 2, 4, np.random.default_rng(1))
     grams = np.array([[0, 1, 2], [5, 5, 0]])
     C, H, d, U, W, b = (

@@ -62,6 +62,7 @@ def test_example(tmp_path):
         check=True,
     )
     assert not done.stderr
+    assert done.stdout.endswith(f"figure: {tmp_path / 'sine.png'}\n")
     rows = re.findall(r"^ +(\d) +(\S+) +(\S+) +(\S+) +(\S+) +(\S+)$", done.stdout, re.M)
     assert [row[0] for row in rows] == ["0", "1", "2"]
     for row in rows:
@@ -69,3 +70,19 @@ def test_example(tmp_path):
         assert 0.2 < first < 1
         assert last < hundredth < 0.02
     assert (tmp_path / "sine.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    """A figure that cannot be written is no error: the numbers stand, and why."""
+    (tmp_path / "sine.png").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", SCRIPT, "--updates=2", "--seeds=1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert not done.stderr
+    *_, row, last = done.stdout.splitlines()
+    assert row.startswith("   0 ")
+    assert re.fullmatch("not drawn: the figure .*directory.*", last)

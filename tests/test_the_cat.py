@@ -67,3 +67,13 @@ def test_sampling_is_linear():
     grown = np.diff(sizes)
     assert grown.max() - grown.min() <= 1  # a literal seen before is no new node
     assert grown.max() < 60
+
+
+@pytest.mark.parametrize("option", ["--seed=-1", "--samples=-1"])
+def test_wrong_options(option):
+    """A number too small is told at once."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLE, option], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "--seed and --samples are at least 0" in done.stderr.splitlines()[-1]
