@@ -27,11 +27,18 @@ class Module:
     live: ClassVar["WeakValueDictionary[int, Module]"] = WeakValueDictionary()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assigns; counts what is more than one expression in place of another, so
-        that what is remembered of modules can be looked at again."""
-        if not (is_computed(value) and is_computed(self.__dict__.get(name))):
+        """Assigns; counts what is more than a state in place of another, so that what
+        is remembered of modules can be looked at again."""
+        old = self.__dict__.get(name)
+        computed = is_computed(value) and is_computed(old)
+        if not (computed and self._is_state(name, old)):
             Module.changes += 1
         object.__setattr__(self, name, value)
+
+    def _is_state(self, name: str, value: Any) -> bool:
+        """Whether the value of an attribute is what running has made of it."""
+        built: Mapping[str, Any] | None = getattr(self, "_built", None)
+        return built is not None and built.get(name) is not value
 
     def parameters(self) -> dict[str, Parameter]:
         """Every parameter by its attribute path, a tied one once, at its first path.

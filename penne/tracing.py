@@ -6,8 +6,8 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``graph``, ``loops``, ``modules``, ``places``,
-``randomness`` and ``symbols``.
+This module imports ``composite``, ``exchanges``, ``graph``, ``loops``, ``modules``,
+``places``, ``randomness`` and ``symbols``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,15 +15,16 @@ from functools import partial, update_wrapper
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary, finalize, ref
+from weakref import finalize, ref
 
 import numpy as np
 
 from .composite import NOTHING, Body, projected, projection
 from .dtypes import INDEX, WEAK, ArrayType
+from .exchanges import Held, reading
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
-from .modules import Module, is_computed
+from .modules import Module
 from .ops.selection import check_within, index_of, is_int, note_limits
 from .places import recording
 from .randomness import Random
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     outputs: tuple[int, ...]  # which of those made they are
     made: tuple[Any, ...]  # for each slot used what its projection is
     repeat: Repeat | None  # how it is built again and again, if it can be
+    grows: bool  # whether it assigns what was no state
 
     def applied(self, inputs: list[Expression]) -> Any:
         """A call as one node: the state is assigned, the outputs are returned."""
@@ -61,6 +63,8 @@ class Plan(NamedTuple):
         found = [projected(node, made) for made in self.made]
         for d, name, k in self.assigned:
             d[name] = found[k]
+        if self.grows:
+            Module.changes += 1  # it is to be looked at again
         if self.form is EXPRESSION:
             return found[self.outputs[0]]
         given = [found[k] for k in self.outputs]
@@ -77,7 +81,8 @@ class Plan(NamedTuple):
 
 
 class State:
-    """Where the state of an owner stands, and the plans that belong to it."""
+    """Where the state of an owner stands, the plans that belong to it, and what the
+    modules held that these plans were made of."""
 
     def __init__(self, owner: Any):
         self.owner = (lambda: None) if owner is None else ref(owner)
@@ -90,22 +95,21 @@ class State:
                 if isinstance(value, Expression):
                     self.places.append((vars(part), name))
                 else:
-                    static.append((path, name, value))
+                    static.append((path, name, type(value), value))
         self.static = tuple(static)
-        self.made_of = [] if owner is None else _made_of(owner, static)
+        self.held = Held()
 
     def key(self) -> Any:
         """What two states must share to share plans."""
-        places = tuple((id(d), name) for d, name in self.places)
-        return places, self.static, tuple(map(id, self.made_of))
+        return tuple((id(d), name) for d, name in self.places), self.static
 
-
-def _made_of(owner: Module, static: list[Any]) -> list[Any]:
-    """Everything that ``owner`` holds but for its state; not itself, which what is
-    kept for it would keep alive."""
-    state = {id(value) for _, _, value in static}
-    held = (part for _, part in owner.parts() if part is not owner)
-    return [x for x in held if not is_computed(x) and id(x) not in state]
+    def look(self) -> None:
+        """Forget the plans if what they were made of has been exchanged."""
+        now = Module.changes
+        if self.stamp != now and not self.held.is_same():
+            self.plans.clear()
+            self.held = Held()
+        self.stamp = now
 
 
 def transducers(owner: Any) -> dict[str, Any]:
@@ -117,11 +121,11 @@ class Cell:
     """``@cell``: a function of expressions, or a method such as ``step``, as one op.
 
     The author promises that it is a function of its arguments and, for a method, of
-    the state that it reads and assigns; layers and parameters may come by ``self`` or
-    by closure.  Arguments: expressions, arrays, ints and lists of ints (inputs), tuples
-    and lists of them, and anything hashable (static: another value is another trace).
-    Parameters and layers exchanged by assignment to an attribute are seen; a list
-    changed in place is not.
+    the state that it reads and assigns; layers and parameters may come by ``self``, as
+    arguments or by closure.  Arguments: expressions, arrays, ints and lists of ints
+    (inputs), tuples and lists of them, and anything hashable (static: another value is
+    another trace).  What is assigned to an attribute of a module is seen, whichever
+    way the function came by the module; a list changed in place is not.
 
     Raises TypeError, naming the line, where the promise is seen to be broken.
 
@@ -139,9 +143,8 @@ class Cell:
         update_wrapper(self, function)
         self.__name__, self.__qualname__ = function.__name__, function.__qualname__
         self.function = function
-        self.alone = State(None)
-        self.states: WeakKeyDictionary[Any, dict[Any, State]] = WeakKeyDictionary()
-        self.current: dict[int, State] = {}  # by the id of the owner
+        self.states: dict[int, dict[Any, State]] = {}  # by the id of the owner
+        self.current: dict[int, State] = {}
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else partial(self.called, owner)
@@ -163,12 +166,8 @@ class Cell:
         self, owner: Any, args: tuple[Any, ...]
     ) -> tuple[Plan, list[Expression]]:
         """The plan for a call, and what it is to be applied to: arguments, state."""
-        state = self.alone if owner is None else self.current.get(id(owner))
-        if (
-            state is None
-            or state.owner() is not owner
-            or (state.stamp != Module.changes and owner is not None)
-        ):
+        state = self.current.get(id(owner))
+        if state is None or state.stamp != Module.changes or state.owner() is not owner:
             state = self._state(owner)
         inputs: list[Expression] = []
         form = _opened(args, inputs)
@@ -185,25 +184,31 @@ class Cell:
             if len(state.plans) >= MOST_PLANS:
                 state.plans.clear()
             plan = state.plans[key] = Trace(self, owner, state).plan(form, inputs)
+        if Held.blocks:
+            state.held.again()
         return plan, inputs
 
     def _state(self, owner: Any) -> State:
         """The plans for the state as it stands now, looked at afresh."""
         fresh = State(owner)
-        known = self.states.setdefault(owner, {})
+        if id(owner) not in self.states and owner is not None:
+            finalize(owner, self._forget, id(owner))
+        known = self.states.setdefault(id(owner), {})
         if len(known) >= MOST_STATES:
             known.clear()
         try:
             state = known.setdefault(fresh.key(), fresh)
         except TypeError:
-            names = ", ".join(name for _, name, _ in fresh.static)
+            names = ", ".join(name for _, name, *_ in fresh.static)
             wrong = f"the state {names} is neither expressions nor hashable"
             raise self.broken(wrong) from None
-        state.stamp = Module.changes
-        if id(owner) not in self.current:
-            finalize(owner, self.current.pop, id(owner), None)
+        state.look()
         self.current[id(owner)] = state
         return state
+
+    def _forget(self, owner: int) -> None:
+        self.states.pop(owner, None)
+        self.current.pop(owner, None)
 
     def broken(self, wrong: str, line: int | None = None) -> TypeError:
         """The error that says which promise is not kept, where, and what to do."""
@@ -233,23 +238,27 @@ class Trace:
         self.parts = list(transducers(owner).values())
         self.before = [dict(vars(part)) for part in self.parts]
         self.prefix = () if owner is None else (owner,)
+        self.watched = watching.value  # as within a cell that is traced itself
+        self.read: dict[int, Module] = {}
 
     def plan(self, form: Any, inputs: list[Expression]) -> Plan:
         """The plan for inputs of this form and these types, or TypeError."""
         symbols = [Symbol(x.type, _is_known(x)) for x in inputs]
-        with being_traced.within(True):
-            return self._compared(form, inputs, symbols)
+        with being_traced.within(True), watching.within(False):
+            plan = self._compared(form, inputs, symbols)
+        self.state.held.note(self.read.values())
+        return plan
 
     def _compared(
         self, form: Any, inputs: list[Expression], symbols: list[Any]
     ) -> Plan:
         try:
-            real = self._run(form, inputs)
+            real = self._run(form, inputs, self.watched)
             self._put_back()
             first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
             for (d, name), symbol in zip(self.state.places, self._own(symbols)):
                 d[name] = symbol
-            with watching.within(True), recording(Trace._run.__code__):
+            with recording(Trace._run.__code__):
                 traced = self._run_on_symbols(form, symbols)
             self._check_others(symbols, first)
         finally:
@@ -261,18 +270,19 @@ class Trace:
         """The inputs that are state: the last."""
         return inputs[len(inputs) - len(self.state.places) :]
 
-    def _run(self, form: Any, inputs: list[Any]) -> "Run":
+    def _run(self, form: Any, inputs: list[Any], watched: bool) -> "Run":
         count = len(inputs) - len(self.state.places)
         args = _closed(form, iter(inputs[:count]))
         held = [dict(vars(part)) for part in self.parts]
-        result = self.cell.function(*self.prefix, *args)
+        with watching.within(watched), reading(self.read):
+            result = self.cell.function(*self.prefix, *args)
         outputs: list[Expression] = []
         result_form = _opened(result, outputs)
         return Run(result_form, outputs, self._assigned(held))
 
     def _run_on_symbols(self, form: Any, symbols: list[Any]) -> "Run":
         try:
-            return self._run(form, symbols)
+            return self._run(form, symbols, watched=True)
         except Exception as error:
             own = self.cell.function.__code__.co_filename
             frames = extract_tb(error.__traceback__)
@@ -349,14 +359,15 @@ class Trace:
         places = [used.index(slot) for slot in slots]
         outputs, left = places[: len(run.outputs)], places[len(run.outputs) :]
         assigned = tuple((d, n, k) for (d, n, _), k in zip(run.assigned.values(), left))
-        if any((id(d), n) not in self.state.key()[0] for d, n, _ in assigned):
-            Module.changes += 1  # the state has grown: look at it again
+        grows = any((id(d), n) not in self.state.key()[0] for d, n, _ in assigned)
         made = tuple(projection(body.op, body.type, slot) for slot in used)
         repeat = None if fresh else self._repeat(body, run, symbols)
         form = run.form
         flat = isinstance(form, tuple) and set(form) == {EXPRESSION}
         order = tuple(outputs)
-        return Plan(body, fresh, limits, assigned, form, flat, order, made, repeat)
+        return Plan(
+            body, fresh, limits, assigned, form, flat, order, made, repeat, grows
+        )
 
     def _repeat(self, body: Body, run: "Run", symbols: list[Any]) -> Repeat | None:
         """How the step is taken again on the state that it leaves: one expression in,

@@ -57,6 +57,7 @@ ORDER = [
     "composite",
     "loops",
     "modules",
+    "exchanges",
     "drawing",
     "debugging",
     "tracing",

@@ -179,7 +179,61 @@ def test_cells_inside_cells():
         twice.start()
         assert len(composites(twice.step(xs[0]))) == 1
 
-    """State attributes are outputs of the node: it rewinds, pickles and is copied."""
+
+class Halved(Transducer):
+    """Another transducer with its outputs halved."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def start(self):
+        self.inner.start()
+
+    @cell
+    def step(self, inp):
+        return self.inner.step(inp) * 0.5
+
+
+LEARNED = {
+    "Own": lambda: Halved(GRU(3, 3, learned_start=True)),
+    "Twice": lambda: Halved(Halved(LSTM(3, 3, learned_start=True))),
+    "Concat": lambda: Concat(GRU(3, 3, learned_start=True), LSTM(3, 3)),
+    "Residual": lambda: Residual(Simple(3, 3, learned_start=True)),
+    "Highway": lambda: Highway(LSTM(3, 3, learned_start=True), 3),
+}
+
+
+@pytest.mark.parametrize("make", LEARNED.values(), ids=LEARNED)
+def test_cells_inside_cells_with_learned_states(make):
+    """The state of a cell inside a cell may be a parameter: what is computed is what
+    the steps give op by op, as debugging takes them."""
+    with default_dtype("float64"):
+        r, xs = make(), np.ones((4, 3))
+        found = compute_value(r.transduce(xs))
+        with debug():
+            expected = compute_value(r.transduce(xs))
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+        given = {path: parameter(np.ones(3)) for path in r.state}
+        taken = compute_value(unroll(make(), xs, state=given).outputs)
+        assert taken.shape == found.shape
+
+
+def test_a_cell_first_called_on_symbols():
+    """A cell that is called in the second run alone is traced within that of the other
+    and makes no error of its own."""
+    seen = []
+
+    @cell
+    def outer(x, y):
+        seen.append(x)
+        return cell(lambda a, b: a * b + b)(x, y)
+
+    found = compute_value(outer(np.ones(2), np.full(2, 3.0)))
+    np.testing.assert_array_equal(found, [6, 6])
+    assert len(seen) == 2
+
+
+def test_state_of_a_node():
     """State attributes are outputs of the node: it rewinds, pickles and is copied."""
     r = LSTM(-5, 3)
     r.start()

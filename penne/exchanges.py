@@ -1,0 +1,96 @@
+"""Which modules a function reads while it is traced, and what they held then.
+
+    with reading(found): ...    found: gets the modules of which an attribute is read
+
+What is remembered of a function is forgotten when one of these holds another layer
+or parameter, however the function came by it: by ``self``, as an argument, by closure
+or through another function.  Nothing is noted, and nothing is paid, unless a function
+is being traced: only then does a ``Module`` look at what is read of it.
+
+This module imports ``graph``, ``modules`` and ``settings``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, ClassVar
+from weakref import ref
+
+from .graph import Expression
+from .modules import Module
+from .settings import Switch
+
+Found = dict[int, Module]
+_found: Switch[Found | None] = Switch("modules that are read", None)
+_lock = Lock()
+
+
+class Held:
+    """What modules held when they were noted; it keeps no module alive."""
+
+    blocks: ClassVar[int] = 0  # of ``reading``, at this moment
+
+    def __init__(self) -> None:
+        self.before: dict[int, tuple[ref[Module], dict[str, Any]]] = {}
+
+    def note(self, modules: Iterable[Module]) -> None:
+        """Note what they hold now."""
+        self.before |= {id(m): (ref(m), _held(m)) for m in modules}
+
+    def again(self) -> None:
+        """Note for the function that is being traced that it reads these too."""
+        found = _found.value
+        if found is not None:
+            alive = (m() for m, _ in list(self.before.values()))
+            found |= {id(m): m for m in alive if m is not None}
+
+    def is_same(self) -> bool:
+        """Whether each that still exists holds what it held."""
+        pairs = [(m(), before) for m, before in list(self.before.values())]
+        return all(m is None or _same(_held(m), before) for m, before in pairs)
+
+
+def _held(module: Module) -> dict[str, Any]:
+    """What ``module`` holds but for its state; what may be large or in a cycle is
+    known by a weak reference."""
+    weak = Module, Expression
+    held = module.settled().items()
+    return {name: ref(x) if isinstance(x, weak) else x for name, x in held}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    same = one.keys() == other.keys()
+    return same and all(x is other[name] for name, x in one.items())
+
+
+@contextmanager
+def reading(found: Found) -> Iterator[None]:
+    """A block: ``found`` gets by their ids the modules of which it reads an attribute,
+    and so does what a block around it is given."""
+    outer = _found.value
+    with _found.within(found):
+        _refresh(1)
+        try:
+            yield
+        finally:
+            _refresh(-1)
+            if outer is not None:
+                outer |= found
+
+
+def _noted(self: Module, name: str) -> Any:
+    """``Module.__getattribute__`` that notes whose attribute it is."""
+    found = _found.value
+    if found is not None:
+        found[id(self)] = self
+    return object.__getattribute__(self, name)
+
+
+def _refresh(blocks: int) -> None:
+    """Have modules note that they are read where somebody wants it."""
+    with _lock:
+        Held.blocks += blocks
+        if Held.blocks == 1 and blocks == 1:
+            Module.__getattribute__ = _noted  # type: ignore  # the switch
+        elif not Held.blocks:
+            del Module.__getattribute__
