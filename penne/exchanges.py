@@ -1,6 +1,7 @@
-"""Which modules a function reads while it is traced, and what they held then.
+"""Which modules a function reads while it is traced, and what they hold.
 
     with reading(found): ...    found: gets the modules of which an attribute is read
+                                or assigned, and what they had before
 
 What is remembered of a function is forgotten when one of these holds another layer
 or parameter, however the function came by it: by ``self``, as an argument, by closure
@@ -20,7 +21,7 @@ from .graph import Expression
 from .modules import Module
 from .settings import Switch
 
-Found = dict[int, Module]
+Found = dict[int, tuple[Module, dict[str, Any]]]  # by their ids
 _found: Switch[Found | None] = Switch("modules that are read", None)
 _lock = Lock()
 
@@ -41,8 +42,8 @@ class Held:
         """Note for the function that is being traced that it reads these too."""
         found = _found.value
         if found is not None:
-            alive = (m() for m, _ in list(self.before.values()))
-            found |= {id(m): m for m in alive if m is not None}
+            for m, _ in list(self.before.values()):
+                _note(found, m())
 
     def is_same(self) -> bool:
         """Whether each that still exists holds what it held."""
@@ -65,7 +66,7 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def reading(found: Found) -> Iterator[None]:
-    """A block: ``found`` gets by their ids the modules of which it reads an attribute,
+    """A block: ``found`` gets the modules of which it reads or assigns an attribute,
     and so does what a block around it is given."""
     outer = _found.value
     with _found.within(found):
@@ -75,14 +76,21 @@ def reading(found: Found) -> Iterator[None]:
         finally:
             _refresh(-1)
             if outer is not None:
-                outer |= found
+                outer |= found | outer  # what was there before both
+
+
+def _note(found: Found, module: Module | None) -> None:
+    if module is not None and id(module) not in found:
+        d = object.__getattribute__(module, "__dict__")
+        found[id(module)] = module, dict(d)
 
 
 def _noted(self: Module, name: str) -> Any:
-    """``Module.__getattribute__`` that notes whose attribute it is."""
+    """``Module.__getattribute__`` that notes whose attribute it is: also of one that is
+    assigned, as ``__setattr__`` asks for what it had."""
     found = _found.value
     if found is not None:
-        found[id(self)] = self
+        _note(found, self)
     return object.__getattribute__(self, name)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from .composite import NOTHING, Body, projected, projection
 from .dtypes import INDEX, WEAK, ArrayType
-from .exchanges import Held, reading
+from .exchanges import Found, Held, reading
 from .graph import Constant, Expression, Parameter, constant, literal, topological
 from .loops import Repeat
 from .modules import Module
@@ -239,30 +239,32 @@ class Trace:
         self.before = [dict(vars(part)) for part in self.parts]
         self.prefix = () if owner is None else (owner,)
         self.watched = watching.value  # as within a cell that is traced itself
-        self.read: dict[int, Module] = {}
+        self.read: Found = {}
 
     def plan(self, form: Any, inputs: list[Expression]) -> Plan:
         """The plan for inputs of this form and these types, or TypeError."""
         symbols = [Symbol(x.type, _is_known(x)) for x in inputs]
         with being_traced.within(True), watching.within(False):
             plan = self._compared(form, inputs, symbols)
-        self.state.held.note(self.read.values())
+        self.state.held.note(m for m, _ in self.read.values())
         return plan
 
     def _compared(
         self, form: Any, inputs: list[Expression], symbols: list[Any]
     ) -> Plan:
+        first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
         try:
             real = self._run(form, inputs, self.watched)
             self._put_back()
-            first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
             for (d, name), symbol in zip(self.state.places, self._own(symbols)):
                 d[name] = symbol
             with recording(Trace._run.__code__):
                 traced = self._run_on_symbols(form, symbols)
-            self._check_others(symbols, first)
         finally:
             self._put_back()
+            wrong = self._taken_back(symbols, first)
+        if wrong is not None:
+            raise self.cell.broken(wrong)
         self._check_same(traced, real, dict(zip(symbols, inputs)))
         return self._made(traced, symbols, first)
 
@@ -306,19 +308,20 @@ class Trace:
                     found[id(vars(part)), name] = (vars(part), name, value)
         return found
 
-    def _check_others(self, symbols: list[Symbol], first: int) -> None:
-        """No transducer but those of the owner has got what was made of symbols."""
-        own = set(map(id, self.parts))
-        for reference in Module.live.valuerefs():
-            other = reference()
-            if other is None or id(other) in own:
-                continue
-            for name, value in list(vars(other).items()):
-                if isinstance(value, Expression) and value.serial >= first:
-                    if not set(symbols).isdisjoint(topological([value])):
-                        kind = type(other).__name__
-                        wrong = f"it assigns {name} of another transducer, {kind}"
-                        raise self.cell.broken(wrong)
+    def _taken_back(self, symbols: list[Symbol], first: int) -> str | None:
+        """Gives back what they had to modules, other than the transducers of the owner,
+        that got what is made of symbols; and says what was wrong with that."""
+        own, wrong = set(map(id, self.parts)), None
+        for other, before in self.read.values():
+            for name, value in [] if id(other) in own else list(vars(other).items()):
+                if not isinstance(value, Expression) or value.serial < first:
+                    continue
+                if not set(symbols).isdisjoint(topological([value])):
+                    del vars(other)[name]
+                    vars(other).update({k: x for k, x in before.items() if k == name})
+                    what = f"it assigns {name} of {type(other).__name__}"
+                    wrong = f"{what}; a step moves its own transducer's state alone"
+        return wrong
 
     def _check_same(self, traced: "Run", real: "Run", given: dict[Any, Any]) -> None:
         """The graph on symbols is that of the real run."""

@@ -402,6 +402,60 @@ def test_broken_promises(step):
     assert set(r.state) == {"h"}
 
 
+class Sum(Transducer):
+    """h := h + x, op by op."""
+
+    def start(self):
+        self.h = zeros(2)
+
+    def step(self, inp):
+        self.h = self.h + inp
+        return self.h
+
+
+@pytest.mark.parametrize("copied", [lambda r: r, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("then", [lambda y: y * 2, lambda y: y * len(y)])
+@pytest.mark.parametrize("started", [True, False])
+def test_what_is_foreign_is_given_back(copied, then, started):
+    """A transducer that a refused cell has moved on is where it was: started or not,
+    and whether it is a copy."""
+    inner = copied(Sum())
+    if started:
+        inner.start()
+    before = inner.state
+
+    @cell
+    def outer(x):
+        inner.h = x
+        return then(inner.step(x))
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"cell .*take @penne\.cell away"):
+            outer(np.ones(2))
+        assert inner.state == before
+    inner.start()
+    assert compute_value(inner.step(np.ones(2))).tolist() == [1, 1]
+
+
+def test_a_module_has_no_state():
+    """A cell of what is no transducer may not assign its attributes."""
+
+    class Counts(Module):
+        def __init__(self):
+            self.h = zeros(2)
+
+        @cell
+        def step(self, inp):
+            self.h = self.h + inp
+            return self.h
+
+    m = Counts()
+    before = m.h
+    with pytest.raises(TypeError, match="it assigns h of Counts; a step moves"):
+        m.step(np.ones(2))
+    assert m.h is before
+
+
 def test_threads():
     """Cells traced at the same time in several threads do not disturb each other."""
 
