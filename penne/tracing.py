@@ -6,11 +6,11 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``exchanges``, ``graph``, ``loops``, ``modules``,
-``places``, ``randomness`` and ``symbols``.
+This module imports ``composite``, ``exchanges``, ``forms``, ``graph``, ``loops``,
+``modules``, ``places``, ``randomness`` and ``symbols``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from pathlib import Path
 from traceback import extract_tb
@@ -22,20 +22,20 @@ import numpy as np
 from .composite import NOTHING, Body, projected, projection
 from .dtypes import INDEX, WEAK, ArrayType
 from .exchanges import Found, Held, reading
-from .graph import Constant, Expression, Parameter, constant, literal, topological
+from .forms import EXPRESSION, closed, opened
+from .graph import Constant, Expression, Parameter, topological
 from .loops import Repeat
 from .modules import Module
-from .ops.selection import check_within, index_of, is_int, note_limits
+from .ops.selection import check_within, note_limits
 from .places import recording
 from .randomness import Random
-from .settings import Switch, current_dtype
+from .settings import Switch
 from .symbols import Symbol, watching
 
 Place = tuple[dict[str, Any], str]
 _NOTHING = ArrayType((), INDEX, WEAK)
 MOST_PLANS = 256  # kinds of calls remembered for each kind of state of an owner
 MOST_STATES = 16  # kinds of state remembered for each owner
-EXPRESSION = object()  # stands in a form for the next expression
 being_traced: Switch[bool] = Switch("a function being traced", False)
 
 
@@ -68,7 +68,7 @@ class Plan(NamedTuple):
         if self.form is EXPRESSION:
             return found[self.outputs[0]]
         given = [found[k] for k in self.outputs]
-        return tuple(given) if self.flat else _closed(self.form, iter(given))
+        return tuple(given) if self.flat else closed(self.form, iter(given))
 
     def check(self, inputs: Sequence[Expression]) -> None:
         """IndexError for a symbol, or an array of them, that is out of range."""
@@ -170,7 +170,7 @@ class Cell:
         if state is None or state.stamp != Module.changes or state.owner() is not owner:
             state = self._state(owner)
         inputs: list[Expression] = []
-        form = _opened(args, inputs)
+        form = opened(args, inputs)
         for d, name in state.places:
             inputs.append(d[name])
         types = [t if (t := x.type).floating else (t, _is_known(x)) for x in inputs]
@@ -274,12 +274,12 @@ class Trace:
 
     def _run(self, form: Any, inputs: list[Any], watched: bool) -> "Run":
         count = len(inputs) - len(self.state.places)
-        args = _closed(form, iter(inputs[:count]))
+        args = closed(form, iter(inputs[:count]))
         held = [dict(vars(part)) for part in self.parts]
         with watching.within(watched), reading(self.read):
             result = self.cell.function(*self.prefix, *args)
         outputs: list[Expression] = []
-        result_form = _opened(result, outputs)
+        result_form = opened(result, outputs)
         return Run(result_form, outputs, self._assigned(held))
 
     def _run_on_symbols(self, form: Any, symbols: list[Any]) -> "Run":
@@ -366,7 +366,7 @@ class Trace:
         made = tuple(projection(body.op, body.type, slot) for slot in used)
         repeat = None if fresh else self._repeat(body, run, symbols)
         form = run.form
-        flat = isinstance(form, tuple) and set(form) == {EXPRESSION}
+        flat = isinstance(form, tuple) and all(part is EXPRESSION for part in form)
         order = tuple(outputs)
         return Plan(
             body, fresh, limits, assigned, form, flat, order, made, repeat, grows
@@ -428,45 +428,6 @@ def _alike(mine: Expression, theirs: Expression, given: dict[Any, Any]) -> bool:
         and mine.type is theirs.type
         and np.array_equal(mine.value, theirs.value)
     )
-
-
-def _opened(value: Any, found: list[Expression]) -> Any:
-    """The form of ``value``: expressions, numbers and arrays are taken out of it."""
-    if isinstance(value, Expression):
-        found.append(value)
-    elif isinstance(value, tuple):
-        add, form = found.append, []
-        for v in value:
-            if isinstance(v, Expression):  # as most are: they are spared a call
-                add(v)
-                form.append(EXPRESSION)
-            else:
-                form.append(_opened(v, found))
-        return tuple(form)
-    elif is_int(value):
-        found.append(index_of(value))
-    elif isinstance(value, float):
-        found.append(literal(value, current_dtype()))
-    elif isinstance(value, np.ndarray):
-        found.append(constant(value))
-    elif isinstance(value, list):
-        if any(isinstance(v, (Expression, tuple, list)) for v in value):
-            return (list, *[_opened(v, found) for v in value])
-        found.append(constant(np.asarray(value, None if value else INDEX)))
-    else:
-        return value
-    return EXPRESSION
-
-
-def _closed(form: Any, given: Iterator[Expression]) -> Any:
-    """The value of a form, with ``given`` for its expressions."""
-    if form is EXPRESSION:
-        return next(given)
-    if isinstance(form, tuple):
-        if form and form[0] is list:
-            return [_closed(part, given) for part in form[1:]]
-        return tuple([_closed(part, given) for part in form])
-    return form
 
 
 def _captured(plan: Plan) -> tuple[Expression, ...]:

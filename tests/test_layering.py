@@ -58,6 +58,7 @@ ORDER = [
     "loops",
     "modules",
     "exchanges",
+    "forms",
     "drawing",
     "debugging",
     "tracing",

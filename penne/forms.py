@@ -1,0 +1,65 @@
+"""Forms: what arguments and results are, but for the expressions in them.
+
+    opened(value, found)    the form of value; found gets its expressions
+    closed(form, given)     the value again, with given for the expressions
+
+A form is hashable where what is static in it is: two values of one form differ in
+their expressions alone.
+
+This module imports ``graph``, ``ops`` and ``settings``.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .dtypes import INDEX
+from .graph import Expression, constant, literal
+from .ops.selection import index_of, is_int
+from .settings import current_dtype
+
+EXPRESSION = object()  # stands in a form for the next expression
+_KIND = object()  # begins the form of a list or a named tuple: then come type and parts
+
+
+def opened(value: Any, found: list[Expression]) -> Any:
+    """The form of ``value``: expressions, numbers and arrays are taken out of it."""
+    if isinstance(value, Expression):
+        found.append(value)
+    elif isinstance(value, tuple):
+        add, form = found.append, []
+        for v in value:
+            if isinstance(v, Expression):  # as most are: they are spared a call
+                add(v)
+                form.append(EXPRESSION)
+            else:
+                form.append(opened(v, found))
+        kind = type(value)
+        return tuple(form) if kind is tuple else (_KIND, kind, *form)
+    elif is_int(value):
+        found.append(index_of(value))
+    elif isinstance(value, float):
+        found.append(literal(value, current_dtype()))
+    elif isinstance(value, np.ndarray):
+        found.append(constant(value))
+    elif isinstance(value, list):
+        if any(isinstance(v, (Expression, tuple, list)) for v in value):
+            return (_KIND, list, *[opened(v, found) for v in value])
+        found.append(constant(np.asarray(value, None if value else INDEX)))
+    else:
+        return value
+    return EXPRESSION
+
+
+def closed(form: Any, given: Iterator[Expression]) -> Any:
+    """The value of a form, with ``given`` for its expressions."""
+    if form is EXPRESSION:
+        return next(given)
+    if not isinstance(form, tuple):
+        return form
+    if form[:1] != (_KIND,):
+        return tuple([closed(part, given) for part in form])
+    _, kind, *parts = form
+    make: Any = getattr(kind, "_make", kind)
+    return make([closed(part, given) for part in parts])
