@@ -98,7 +98,7 @@ def _refresh(blocks: int) -> None:
     """Have modules note that they are read where somebody wants it."""
     with _lock:
         Held.blocks += blocks
-        if Held.blocks == 1 and blocks == 1:
-            Module.__getattribute__ = _noted  # type: ignore  # the switch
-        elif not Held.blocks:
-            del Module.__getattribute__
+        if Held.blocks == blocks:
+            Module.changes += 1  # whatever is called is to be looked at
+        read: Any = _noted if Held.blocks else object.__getattribute__
+        Module.__getattribute__ = read  # type: ignore[method-assign]  # the switch

@@ -27,7 +27,7 @@ def opened(value: Any, found: list[Expression]) -> Any:
     """The form of ``value``: expressions, numbers and arrays are taken out of it."""
     if isinstance(value, Expression):
         found.append(value)
-    elif isinstance(value, tuple):
+    elif type(value) is tuple:
         add, form = found.append, []
         for v in value:
             if isinstance(v, Expression):  # as most are: they are spared a call
@@ -35,8 +35,7 @@ def opened(value: Any, found: list[Expression]) -> Any:
                 form.append(EXPRESSION)
             else:
                 form.append(opened(v, found))
-        kind = type(value)
-        return tuple(form) if kind is tuple else (_KIND, kind, *form)
+        return tuple(form)
     elif is_int(value):
         found.append(index_of(value))
     elif isinstance(value, float):
@@ -47,6 +46,8 @@ def opened(value: Any, found: list[Expression]) -> Any:
         if any(isinstance(v, (Expression, tuple, list)) for v in value):
             return (_KIND, list, *[opened(v, found) for v in value])
         found.append(constant(np.asarray(value, None if value else INDEX)))
+    elif isinstance(value, tuple):
+        return (_KIND, type(value), *[opened(v, found) for v in value])
     else:
         return value
     return EXPRESSION

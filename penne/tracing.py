@@ -51,7 +51,6 @@ class Plan(NamedTuple):
     outputs: tuple[int, ...]  # which of those made they are
     made: tuple[Any, ...]  # for each slot used what its projection is
     repeat: Repeat | None  # how it is built again and again, if it can be
-    grows: bool  # whether it assigns what was no state
 
     def applied(self, inputs: list[Expression]) -> Any:
         """A call as one node: the state is assigned, the outputs are returned."""
@@ -63,8 +62,6 @@ class Plan(NamedTuple):
         found = [projected(node, made) for made in self.made]
         for d, name, k in self.assigned:
             d[name] = found[k]
-        if self.grows:
-            Module.changes += 1  # it is to be looked at again
         if self.form is EXPRESSION:
             return found[self.outputs[0]]
         given = [found[k] for k in self.outputs]
@@ -80,13 +77,22 @@ class Plan(NamedTuple):
                 note_limits(index, low, high)
 
 
+class Growing(Plan):
+    """A plan that assigns what was no state: that is to be looked at again."""
+
+    def applied(self, inputs: list[Expression]) -> Any:
+        """As a plan is."""
+        Module.changes += 1
+        return super().applied(inputs)
+
+
 class State:
     """Where the state of an owner stands, the plans that belong to it, and what the
     modules held that these plans were made of."""
 
     def __init__(self, owner: Any):
         self.owner = (lambda: None) if owner is None else ref(owner)
-        self.stamp = Module.changes
+        self.stamp: int | None = Module.changes
         self.places: list[Place] = []
         self.plans: dict[Any, Plan] = {}
         static: list[Any] = []
@@ -104,12 +110,14 @@ class State:
         return tuple((id(d), name) for d, name in self.places), self.static
 
     def look(self) -> None:
-        """Forget the plans if what they were made of has been exchanged."""
+        """Forget the plans if what they were made of has been exchanged; while a
+        function is traced, that is asked at each call, and each is noted for it."""
         now = Module.changes
         if self.stamp != now and not self.held.is_same():
             self.plans.clear()
             self.held = Held()
-        self.stamp = now
+        self.held.again()
+        self.stamp = None if Held.blocks else now
 
 
 def transducers(owner: Any) -> dict[str, Any]:
@@ -184,8 +192,6 @@ class Cell:
             if len(state.plans) >= MOST_PLANS:
                 state.plans.clear()
             plan = state.plans[key] = Trace(self, owner, state).plan(form, inputs)
-        if Held.blocks:
-            state.held.again()
         return plan, inputs
 
     def _state(self, owner: Any) -> State:
@@ -368,9 +374,8 @@ class Trace:
         form = run.form
         flat = isinstance(form, tuple) and all(part is EXPRESSION for part in form)
         order = tuple(outputs)
-        return Plan(
-            body, fresh, limits, assigned, form, flat, order, made, repeat, grows
-        )
+        kind = Growing if grows else Plan
+        return kind(body, fresh, limits, assigned, form, flat, order, made, repeat)
 
     def _repeat(self, body: Body, run: "Run", symbols: list[Any]) -> Repeat | None:
         """How the step is taken again on the state that it leaves: one expression in,

@@ -178,4 +178,4 @@ def test_nothing_is_traced_again(monkeypatch):
         other.layer = Layer(3, 2)
         assert len(made) == 3
     assert Held.blocks == 0
-    assert "__getattribute__" not in vars(Module)
+    assert Module.__getattribute__ is object.__getattribute__
