@@ -147,6 +147,7 @@ class Layer(Pure):
         self.outsize = positive("Layer", "outsize", outsize)
         self.f = f
         gain = guess_gain(f, outsize) if gain is None else gain
+        _check_options(gain, bias, init)
         rng = generator(rng)
         weights = [self._weight(n, gain, init, rng) for n in self.insize]
         self.weights = tuple(weights)
@@ -216,6 +217,18 @@ class Layer(Pure):
                 f"got {x.shape}"
             )
         return multiply(x, W) if diagonal else dot(x, W)
+
+
+def _check_options(gain: Any, bias: Any, init: Any) -> None:
+    """TypeError or ValueError for what is no such option of a layer."""
+    if not gain > 0:
+        raise ValueError(f"Layer: gain is above 0, got {gain}")
+    if isinstance(bias, (bool, np.bool_)):
+        meant = "the number it starts at, None for no bias"
+        raise TypeError(f"Layer: bias is {meant}, got {bias}")
+    if not callable(init):
+        rules = "as penne.initializers.glorot is"
+        raise TypeError(f"Layer: init is a rule, {rules}, got {init!r}")
 
 
 def insizes(insize: Size) -> list[Any]:
@@ -301,7 +314,7 @@ _GAINS: list[tuple[Any, Callable[[int], float]]] = [
 
 def guess_gain(f: Function | None, d: int) -> float:
     """How steep f is at 0: |f'(0)|, at a kink averaged over +-0.1; what is not in the
-    table is measured there and kept within 1/4 and 1.
+    table is measured there, where it has a slope, and kept within 1/4 and 1.
 
     >>> guess_gain(sigmoid, 10)
     0.25
@@ -311,18 +324,18 @@ def guess_gain(f: Function | None, d: int) -> float:
             return gain(d) or 1.0
     if f is None or not callable(f):
         raise TypeError(f"Layer: f is a function or None, got {f!r}")
-    slopes = []
-    for at in (-0.1, 0.1):
-        x = parameter(np.full(d, at))
-        slopes.append(np.abs(_slope(f, x)).mean())
-    return float(np.clip(np.mean(slopes), 0.25, 1.0))
+    slopes = [_slope(f, parameter(np.full(d, at))) for at in (-0.1, 0.1)]
+    known = [slope for slope in slopes if np.isfinite(slope)] or [1.0]
+    return float(np.clip(np.mean(known), 0.25, 1.0))
 
 
 def _slope(f: Function, x: Expression) -> Any:
+    """The mean of |f'(x)|; NaN or infinite where f has no slope."""
     try:
-        return compute_value(gradient(asum(f(x)), x))
+        with np.errstate(all="ignore"):
+            return np.abs(compute_value(gradient(asum(f(x)), x))).mean()
     except ValueError:  # constant to gradients, as sign is
-        return np.zeros(x.shape)
+        return 0.0
 
 
 class LayerNorm(Pure):

@@ -68,6 +68,9 @@ def test_measured_kink():
     assert leaky == pytest.approx(0.6)
     assert guess_gain(lambda x: tanh(x), 5) == pytest.approx(1, abs=0.01)
     assert guess_gain(lambda x: 0.0 * x, 5) == 0.25
+    assert guess_gain(sqrt, 5) == 1  # where it has a slope, 1.58
+    assert guess_gain(lambda x: 0.1 * sqrt(x), 5) == 0.25
+    assert guess_gain(lambda x: sqrt(x - 1), 5) == 1  # of which nothing is known
 
 
 def test_gain_of_one_output():

@@ -222,6 +222,32 @@ def test_wrong_function():
         Layer(3, 2, "tanh")
 
 
+@pytest.mark.parametrize("f", [sqrt, log, arcsin, arccosh, lambda x: 1 / x])
+def test_first_weights_are_numbers(f):
+    """First weights are finite, whichever function comes after them."""
+    with np.errstate(all="raise"):
+        layer = Layer(3, 2, f, rng=0)
+    assert np.isfinite(layer.weights[0].value).all()
+
+
+OPTIONS = [
+    (dict(gain=0), ValueError, "gain is above 0, got 0"),
+    (dict(gain=-1.0), ValueError, "gain is above 0, got -1"),
+    (dict(gain=np.nan), ValueError, "gain is above 0, got nan"),
+    (dict(bias=False), TypeError, "the number it starts at, None for no bias, got F"),
+    (dict(bias=True), TypeError, "the number it starts at, None for no bias, got T"),
+    (dict(init="glorot"), TypeError, "init is a rule, .*glorot.*, got 'glorot'"),
+    (dict(init=None), TypeError, "init is a rule, .*got None"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "text"), OPTIONS)
+def test_wrong_options(options, error, text):
+    """An option that is none is an error that says what to write."""
+    with pytest.raises(error, match=f"^Layer: .*{text}"):
+        Layer(3, 2, **options)
+
+
 CALLS = [
     (3, (), TypeError, "takes 1 arguments .* got 0"),
     ([3, 2], (np.ones(3),), TypeError, "takes 2 arguments .* got 1"),
