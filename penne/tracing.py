@@ -133,7 +133,8 @@ class Cell:
     arguments or by closure.  Arguments: expressions, arrays, ints and lists of ints
     (inputs), tuples and lists of them, and anything hashable (static: another value is
     another trace).  What is assigned to an attribute of a module is seen, whichever
-    way the function came by the module; a list changed in place is not.
+    way the function came by the module; a list changed in place is not.  A call gives
+    its arguments by position.
 
     Raises TypeError, naming the line, where the promise is seen to be broken.
 
@@ -196,6 +197,9 @@ class Cell:
 
     def _state(self, owner: Any) -> State:
         """The plans for the state as it stands now, looked at afresh."""
+        if owner is not None and not isinstance(owner, Module):
+            kind = f"self is {type(owner).__name__}, which is no Module"
+            raise self.broken(f"{kind}; derive its class from Module or Transducer")
         fresh = State(owner)
         if id(owner) not in self.states and owner is not None:
             finalize(owner, self._forget, id(owner))
@@ -205,12 +209,20 @@ class Cell:
         try:
             state = known.setdefault(fresh.key(), fresh)
         except TypeError:
-            names = ", ".join(name for _, name, *_ in fresh.static)
-            wrong = f"the state {names} is neither expressions nor hashable"
-            raise self.broken(wrong) from None
+            raise self._unhashable(owner, fresh) from None
         state.look()
         self.current[id(owner)] = state
         return state
+
+    def _unhashable(self, owner: Any, state: State) -> TypeError:
+        """The error for a state that is no key."""
+        found = {f"{path}.{n}".strip("."): x for path, n, _, x in state.static}
+        for name, value in found.items():
+            if isinstance(value, np.ndarray):
+                what = f"{type(owner).__name__}: the state {name} is an array"
+                return TypeError(f"{what}; write {name} = constant(...)")
+        names = ", ".join(found)
+        return self.broken(f"the state {names} is neither expressions nor hashable")
 
     def _forget(self, owner: int) -> None:
         self.states.pop(owner, None)

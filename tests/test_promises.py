@@ -110,6 +110,20 @@ def test_broken_promises(step):
     assert set(r.state) == {"h"}
 
 
+class Halved(Transducer):
+    """Another transducer with its outputs halved."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def start(self):
+        self.inner.start()
+
+    @cell
+    def step(self, inp):
+        return self.inner.step(inp) * 0.5
+
+
 class Sum(Transducer):
     """h := h + x, op by op."""
 
@@ -143,6 +157,33 @@ def test_what_is_foreign_is_given_back(copied, then, started):
         assert inner.state == before
     inner.start()
     assert compute_value(inner.step(np.ones(2))).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("bound", [lambda f: f, classmethod])
+def test_what_is_no_module_has_no_cells(bound):
+    """A cell of an object of which no exchange would be seen is refused."""
+
+    class Plain:
+        w = parameter([1.0, 2.0])
+        step = bound(cell(lambda self, x: self.w * x))
+
+    with pytest.raises(TypeError, match="which is no Module; derive its class from"):
+        Plain().step(np.ones(2))
+
+
+@pytest.mark.parametrize("kind", [LSTM, Sum])
+def test_arrays_as_state(kind):
+    """An array assigned to the state of a cell says what to write, and where it is."""
+    r = Halved(kind(2, 2)) if kind is LSTM else Halved(kind())
+    r.start()
+    r.inner.h = np.ones(2)
+    with pytest.raises(TypeError, match=r"^Halved: the state inner\.h is an array; wr"):
+        r.step(np.ones(2))
+    r.inner.h = constant(np.ones(2))
+    r.step(np.ones(2))
+    r.inner.h = {"a": 1}
+    with pytest.raises(TypeError, match=r"the state inner\.h is neither expressions n"):
+        r.step(np.ones(2))
 
 
 def test_a_module_has_no_state():

@@ -6,6 +6,7 @@ import pickle
 import threading
 import weakref
 from collections import namedtuple
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -398,6 +399,36 @@ def test_constant_to_gradients():
             compute_gradients(asum(cell(f)(q) * 2.0))
     with pytest.raises(TypeError, match="takes a function"):
         cell(Layer(2, 2))
+
+
+def test_dataclasses():
+    """Owners that compare by value, and have no hash, are told apart, and let go."""
+
+    @dataclass
+    class Own(Transducer):
+        layer: Layer
+        scale: float = 1.0
+
+        def start(self):
+            self.h = zeros(2)
+
+        @cell
+        def step(self, inp):
+            self.h = self.layer(inp, self.h) * self.scale
+            return self.h
+
+    one, two = (Own(Layer([3, 2], 2, rng=0), scale) for scale in (1.0, 2.0))
+    for r in (one, two, one):
+        found, (first, *_) = r.transduce(np.ones((4, 3))), r.transduce([np.ones(3)])
+        wanted = r.layer(np.ones(3), zeros(2)) * r.scale
+        assert (compute_value(found[0]) == compute_value(wanted)).all()
+        assert (compute_value(first) == compute_value(wanted)).all()
+    assert set(two.state) == {"h"}
+    one = weakref.ref(one)
+    del r
+    gc.collect()
+    assert one() is None
+    assert len(Own.step.states) == len(Own.step.current) == 1
 
 
 def test_let_go():
