@@ -50,7 +50,9 @@ class Module:
     def names(self) -> dict[str, Parameter]:
         """Every parameter by the name that files know it by: ``parameters()``, in
         alphabetical order, whatever the order in which attributes were assigned and
-        whatever the state; a tied one once, at the first path in this order.
+        whatever the state; a tied one once, at the first path in this order.  A
+        parameter that is nowhere but in the state, as ``unroll(..., state=...)`` may
+        leave one, is named there: ``start()`` takes it out before ``save``.
 
         >>> from penne import Layer
         >>> list(Layer(3, 2).names())

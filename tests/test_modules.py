@@ -78,6 +78,22 @@ def test_state_is_not_the_models():
     assert r.parameters() == before
 
 
+def test_names_of_a_state():
+    """A parameter has one name whatever the state, but where the state alone has it:
+    one exchanged after construction, which ``start()`` leaves, is the model's."""
+    r = GRU(3, 2, learned_start=True)
+    before = list(r.names())
+    r.start()
+    assert list(r.names()) == before
+    r.state = {"h": p(1, 2)}
+    assert list(r.names()) == [*before, "h"]
+    r.start()
+    assert list(r.names()) == before
+    r.extra = p(3)
+    r.start()
+    assert list(r.names()) == [*before, "extra"]
+
+
 def test_deep_nesting():
     """A nesting of 20,000 modules is walked without recursion."""
     m = Part(w=p(1))
