@@ -40,6 +40,15 @@ class Module:
         built: Mapping[str, Any] | None = getattr(self, "_built", None)
         return built is not None and built.get(name) is not value
 
+    def __setstate__(self, state: Any) -> None:
+        """What a copy holds, or what is unpickled; a transducer's is as known as it."""
+        held, slots = state if isinstance(state, tuple) else (state, None)
+        vars(self).update(held or {})
+        for name, value in (slots or {}).items():
+            object.__setattr__(self, name, value)
+        if getattr(self, "_built", None) is not None:
+            Module.live[id(self)] = self
+
     def parameters(self) -> dict[str, Parameter]:
         """Every parameter by its attribute path, a tied one once, at its first path.
 

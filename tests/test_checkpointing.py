@@ -30,6 +30,7 @@ from penne import (
     parameter,
     tanh,
 )
+from penne.graph import topological
 
 SEGMENTS = penne.caches()["segments to recompute"]
 
@@ -259,6 +260,20 @@ def test_copies():
         assert compute_value(made) == compute_value(loss)
         (p,) = [x for x in penne.graph.topological([made]) if type(x) is Parameter]
         assert np.array_equal(compute_gradients(made)[p], compute_gradients(loss)[w])
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda r: pickle.loads(pickle.dumps(r))]
+)
+def test_copied_transducers(copied):
+    """The state of a copied transducer is a segment's output, as that of its like: its
+    graph ends there."""
+    sizes = []
+    for r in (LSTM(3, 2, rng=0), copied(LSTM(3, 2, rng=0))):
+        r.start()
+        checkpoint(lambda xs, r=r: [r.step(x) for x in xs][-1])([np.ones(3)] * 20)
+        sizes.append(len(topological([r.h])))
+    assert sizes[0] == sizes[1] < 40
 
 
 def test_takes_functions():
