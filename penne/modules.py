@@ -31,14 +31,10 @@ class Module:
         is remembered of modules can be looked at again."""
         old = self.__dict__.get(name)
         computed = is_computed(value) and is_computed(old)
-        if not (computed and self._is_state(name, old)):
+        built = getattr(self, "_built", None) if computed else None
+        if built is None or built.get(name) is old:
             Module.changes += 1
         object.__setattr__(self, name, value)
-
-    def _is_state(self, name: str, value: Any) -> bool:
-        """Whether the value of an attribute is what running has made of it."""
-        built: Mapping[str, Any] | None = getattr(self, "_built", None)
-        return built is not None and built.get(name) is not value
 
     def __setstate__(self, state: Any) -> None:
         """What a copy holds, or what is unpickled; a transducer's is as known as it."""
