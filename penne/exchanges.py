@@ -55,8 +55,9 @@ def _held(module: Module) -> dict[str, Any]:
     """What ``module`` holds but for its state; what may be large or in a cycle is
     known by a weak reference."""
     weak = Module, Expression
-    held = module.settled().items()
-    return {name: ref(x) if isinstance(x, weak) else x for name, x in held}
+    built = getattr(module, "_built", None) is not None
+    held = module.settled() if built else vars(module)
+    return {name: ref(x) if isinstance(x, weak) else x for name, x in held.items()}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

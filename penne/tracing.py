@@ -114,10 +114,14 @@ class State:
         function is traced, that is asked at each call, and each is noted for it."""
         now = Module.changes
         if self.stamp != now and not self.held.is_same():
-            self.plans.clear()
-            self.held = Held()
+            self.forget()
         self.held.again()
         self.stamp = None if Held.blocks else now
+
+    def forget(self) -> None:
+        """No plan is known, nor what it was made of."""
+        self.plans.clear()
+        self.held = Held()
 
 
 def transducers(owner: Any) -> dict[str, Any]:
@@ -191,7 +195,7 @@ class Cell:
             raise self.broken(wrong) from None
         if plan is None:
             if len(state.plans) >= MOST_PLANS:
-                state.plans.clear()
+                state.forget()
             plan = state.plans[key] = Trace(self, owner, state).plan(form, inputs)
         return plan, inputs
 

@@ -1,12 +1,15 @@
 """What is exchanged by assignment to an attribute is seen by every cell."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 from penne import *
 from penne import cell
 from penne.exchanges import Held
-from penne.tracing import Trace
+from penne.tracing import MOST_PLANS, Trace
 
 ONES, ONES2 = np.ones(3), np.ones((3, 2))
 HELD = {}
@@ -161,6 +164,34 @@ def test_numbers_as_state():
         r.k = k
         expected = (constant(np.array([1, 2])) * k).dtype
         assert r.step(np.array([1, 2])).dtype == expected
+
+
+def test_while_it_is_made():
+    """A transducer may be read by a cell before it is whole."""
+
+    class Own(Transducer):
+        def __init__(self):
+            self.layer = layer(1.0)
+            self.f = cell(lambda x: self.layer(x))
+            self.first = self.f(ONES)
+
+    r = Own()
+    np.testing.assert_array_equal(compute_value(r.f(ONES)), [3, 3])
+    r.layer = layer(2.0)
+    np.testing.assert_array_equal(compute_value(r.f(ONES)), [6, 6])
+
+
+def test_what_is_held_is_let_go():
+    """A cell that is given ever other layers keeps no more of them than of plans."""
+    f = cell(lambda x, m: m(x))
+    made = []
+    for k in range(MOST_PLANS + 5):
+        m = layer(float(k))
+        made.append(weakref.ref(m.weights[0]))
+        f(ONES, m)
+    del m
+    gc.collect()
+    assert sum(p() is not None for p in made) <= MOST_PLANS
 
 
 def test_nothing_is_traced_again(monkeypatch):
