@@ -162,6 +162,14 @@ def test_options(cell):
 
 
 @every_cell
+def test_one_model_of_several(cell):
+    """Cells that share a list of parameters put each of theirs into it once."""
+    model = []
+    cells = [cell(3, 2, model=model, learned_start=k == 1) for k in range(3)]
+    assert model == [p for r in cells for p in r.parameters().values()]
+
+
+@every_cell
 def test_same_seed(cell):
     """The same seed gives the same weights."""
     one, two = (cell(3, 2, rng=7).parameters() for _ in range(2))

@@ -92,6 +92,15 @@ def test_recurrent_output():
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_model():
+    """The list of the model gets the parameters of the network, each once."""
+    model = []
+    types = ["TANH", "LSTM", "BLSTM", "GRU"]
+    net = DeepRecurrentNetwork(3, [4] * 4, 2, types, "RECURRENT", model)
+    assert len(model) == len(set(model))
+    assert set(model) == set(net.parameters().values())
+
+
 def test_recipe():
     """The systems of Wu and King, as their recipe has them: two layers of 512, two of
     cells, equal in parameters."""

@@ -152,9 +152,10 @@ class RecurrentUnit(Transducer):
 
     def _made(self) -> None:
         """All is made: the model gets the parameters."""
-        if self._model is not None:
-            self._model.extend(self.parameters().values())
+        model = self._model
         del self._model, self._options, self._seeds
+        if model is not None:
+            model.extend(self.parameters().values())
 
     @property
     def gates(self) -> dict[str, Layer]:
