@@ -261,6 +261,64 @@ def test_bidirectional_with_tied_weights():
     assert_same_values(values(tied, xs_of(4)), values(free, xs_of(4)))
 
 
+class Own(Transducer):
+    """Transducers in a module, a dict and a tuple, one of them twice, and a list that
+    is written to."""
+
+    def __init__(self, seed):
+        self.module = Module()
+        self.module.cell = Simple(N, N, rng=seed)
+        self.cells = {"pair": (self.module.cell, LSTM(N, N, rng=seed + 1))}
+        self.seen = []
+
+    def start(self):
+        for cell in self.cells["pair"]:
+            cell.start()
+        self.seen.clear()
+        self.total = np.zeros(N)
+
+    def step(self, inp):
+        self.seen.append(inp)
+        self.total += np.ones(N)
+        for cell in self.cells["pair"]:
+            inp = cell.step(inp)
+        return inp + len(self.seen) + self.total
+
+
+@pytest.mark.parametrize("make", [*PARTS.values(), Own], ids=[*PARTS, "own"])
+def test_copy(make):
+    """A copy, at any depth, has the same weights and nothing else in common: what one
+    reads does not change the other, which goes on from where it was copied."""
+    r, xs = make(0), xs_of(6)
+    r.start()
+    r.read(list(xs[:2]))
+    s = copy.copy(r)
+    assert s.parameters() == r.parameters()
+    assert s.transducers().keys() == r.transducers().keys()
+    theirs = [*map(id, r.transducers().values())]
+    assert not {*map(id, s.transducers().values())} & {*theirs}
+    found = [s.read([x]).last for x in xs[2:4]]
+    expected = [r.read([x]).last for x in xs[2:4]]
+    np.testing.assert_array_equal(*map(compute_value, map(stack, [found, expected])))
+    s.state = {}
+    assert s.state == {}
+    assert_equal(s, make(0))
+    tied, free = Bidirectional(r, s), Bidirectional(r, copy.deepcopy(r))
+    np.testing.assert_array_equal(values(tied, xs), values(free, xs))
+
+
+def test_copy_shares_layers():
+    """A layer exchanged before the copy is that of both, and no state of either."""
+    r = Residual(Simple(N, N, rng=0))
+    r.layer.layer = Layer([N, N], N, rng=1)
+    r.layer.h0 = parameter(np.ones(N))
+    s = copy.copy(r)
+    assert s.layer.layer is r.layer.layer
+    s.state = {}
+    assert (s.layer.layer, s.layer.h0) == (r.layer.layer, r.layer._built["h0"])
+    assert copy.copy(Map(r.layer.layer)).f is r.layer.layer
+
+
 def test_no_step_ahead():
     """What looks ahead has no step, and neither has what is made of it: the message
     says what to write."""

@@ -14,6 +14,7 @@ to attributes after construction is its state; nothing is declared.  Example::
 
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,26 @@ class Transducer(Module, metaclass=_Remembering):
         self.state = before
         return mapped(lambda y: Constant(np.zeros((0, *y.shape), y.dtype)), found)
 
+    def __copy__(self) -> "Transducer":
+        """A second one, in the same state but with a state of its own: copied are
+        lists and the like and the transducers that this one is made of; their weights
+        and layers are those of both.
+
+        >>> from copy import copy
+        >>> r = Stack(Map(Layer(3, 2)))
+        >>> s = copy(r)
+        >>> s.layers[0] is r.layers[0], s.layers[0].f is r.layers[0].f
+        (False, True)
+        """
+        parts = self.transducers().values()
+        shared = [x for _, x in self.parts() if not _is_own(x)]
+        shared += [part._built for part in parts]
+        made = deepcopy(self, {id(x): x for x in shared})
+        for old, new in zip(parts, made.transducers().values()):
+            new._built = old._built | {name: vars(new)[name] for name in old.settled()}
+        made.state = self.state
+        return made
+
     def __rshift__(self, other: Any) -> "Stack":
         """``a >> b`` is ``Stack(a, b)``; stacks on either side are opened."""
         return Stack(*_opened(self), *_opened(other))
@@ -204,6 +225,13 @@ class Transducer(Module, metaclass=_Remembering):
                 if any(map(is_computed, leaves(value))):
                     now = mapped(lambda x: known[x] if is_computed(x) else x, value)
                     setattr(part, name, now)
+
+
+def _is_own(x: Any) -> bool:
+    """Whether a transducer that is made of x does not share it with its copy."""
+    if isinstance(x, Module):
+        return any(isinstance(part, Transducer) for part in x.modules().values())
+    return isinstance(x, (list, tuple, dict))
 
 
 def check_transducers(name: str, *parts: Any) -> None:
