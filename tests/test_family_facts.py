@@ -200,6 +200,21 @@ def test_forget_bias(kind):
     np.testing.assert_allclose(compute_value(r.c), [0.5, -1.0], rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [Simple, LSTM, GRU])
+def test_start_anew(kind):
+    """To start again, with a learned state too, is no change of what a cell is made of;
+    another first state is one, and is learnt from then on."""
+    r, xs = kind(3, 2, learned_start=True, rng=0), np.ones((4, 3))
+    r.transduce(xs)
+    changes = Module.changes
+    first = compute_value(r.transduce(xs))
+    assert Module.changes == changes
+    r.h0 = parameter(np.ones(2))
+    ys = r.transduce(xs)
+    assert (compute_value(ys) != first).any()
+    assert r.h0 in compute_gradients(asum(ys))
+
+
 # --- what is known of some variants ---------------------------------------------------
 
 

@@ -182,7 +182,7 @@ class LongShortTermMemory(RecurrentUnit):
     def start(self) -> None:
         """h := h0, c := c0; with ``gate_recurrence`` the gates before are 0."""
         super().start()
-        self.c = self.c0
+        self._begin("c", self.c0)
         if self.gate_recurrence:
             for name in self.gate_names:
                 setattr(self, f"{name}_before", zeros(self.outsize, self.c0.dtype))

@@ -166,9 +166,18 @@ class RecurrentUnit(Transducer):
 
     def start(self) -> None:
         """h := h0."""
-        self.h = self.h0
+        self._begin("h", self.h0)
         if self._gal:
             self.mask = self._drawn(self._gal, self.h0.shape, 1.0)
+
+    def _begin(self, name: str, first: Expression) -> None:
+        """The state ``name`` := first.  Also a parameter in place of an expression is
+        no change of what the unit is made of, and so is not counted as one."""
+        held = vars(self)
+        if isinstance(held.get(name), Expression):
+            held[name] = first
+        else:
+            setattr(self, name, first)
 
     def _drawn(self, draw: Any, shape: tuple[int, ...], rest: float) -> Expression:
         return Random(draw, rest, shape, self.h0.dtype, self._noise)
