@@ -16,7 +16,7 @@ from ..ops import add, concatenate, sigmoid
 from ..tracing import Cell
 from .masking import Mask, Reading
 from .reading import Step
-from .transducer import Stack, Transducer, check_transducers
+from .transducer import Stack, Transducer, check_apart, check_transducers
 from .unit import Seed
 
 Masks = Sequence[Mask] | None
@@ -74,6 +74,7 @@ class SideBySide(Transducer):
         """Step by step where all are causal, else one side after the other."""
         if self.causal:
             return super().read(inps, masks)
+        check_apart(self, self.sides())
         given = list(inps)
         return self._together([side.read(given, masks) for side in self.sides()])
 
@@ -290,6 +291,7 @@ class Bidirectional(Ahead, SideBySide):
 
     def read(self, inps: Iterable[Any], masks: Masks = None) -> Reading:
         """Read in both directions."""
+        check_apart(self, self.sides())
         given = list(inps)
         found = [
             self.forward.read(given, masks),

@@ -4,9 +4,11 @@ Where every step of a transducer is one op (a ``cell``, a layer), to read a sequ
 costs one node (``loops``) whatever its length, and not some for each step.  Layer by
 layer it comes to the same as step by step: nothing but its own state, and what it is
 given, goes into a known step.  What is being traced, and what ``debug()`` records the
-lines of, is built step by step.
+lines of, is built step by step, and so is what has one transducer with a state in two
+places.
 
-This module imports ``loops``, ``tracing``, ``graph``, ``ops`` and ``places``.
+This module imports ``loops``, ``tracing``, ``modules``, ``graph``, ``ops`` and
+``places``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ from ..composite import NOTHING, Slots, picked
 from ..dtypes import INDEX
 from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
+from ..modules import HOLDERS, Module
 from ..ops.selection import is_int
 from ..places import is_recording
 from ..settings import Cache
@@ -27,6 +30,7 @@ from ..tracing import Cell, Plan, being_traced
 Step = tuple[Cell, Any]  # a known step, and whose it is
 LEAST = 3  # steps in a row that are worth a loop
 _types = Cache("types of loops", 1 << 10)
+_shared = Cache("states in two places", 1 << 10)
 
 
 class Listed:
@@ -111,12 +115,50 @@ Series = Listed | Array | Outputs
 def looped(steps: Sequence[Step], inps: Iterable[Any]) -> list[Any] | None:
     """The outputs for ``inps`` of known steps, each of which reads those of the one
     before; None where they are to be built one by one."""
-    if not steps or being_traced.value or is_recording():
+    if being_traced.value or is_recording() or shared([r for _, r in steps]):
         return None
     parts = [_series(inps)]
     for step in steps:
         parts = _read(step, parts)
     return [part.at(k) for part in parts for k in range(len(part))]
+
+
+def shared(owners: Sequence[Any]) -> bool:
+    """Whether a transducer that has a state is part of two of these."""
+    if len(owners) < 2:
+        return False
+    key = tuple(map(id, owners))
+    known = _shared.get(key)
+    if known is None or known[0] != Module.changes:
+        found = in_two(owners) is not None
+        known = _shared[key] = Module.changes, found
+    return bool(known[1])
+
+
+def in_two(owners: Sequence[Any]) -> Any:
+    """A transducer that has a state and is part of two of these, or None."""
+    seen: set[int] = set()
+    for owner in owners:
+        held = _held(owner)
+        for k in seen & held.keys():
+            if hasattr(held[k], "_changed") and held[k]._changed():
+                return held[k]
+        seen |= held.keys()
+    return None
+
+
+def _held(owner: Any) -> dict[int, Any]:
+    """All modules, lists and the like that ``owner`` is made of."""
+    found: dict[int, Any] = {}
+    waiting = [owner]
+    while waiting:
+        x = waiting.pop()
+        if id(x) not in found:
+            found[id(x)] = x
+            parts = vars(x) if isinstance(x, Module) else x
+            parts = parts.values() if isinstance(parts, dict) else parts
+            waiting += [part for part in parts if isinstance(part, HOLDERS)]
+    return found
 
 
 def _series(inps: Any) -> Series:

@@ -26,7 +26,7 @@ from ..modules import Module, is_computed
 from ..randomness import Random
 from ..tracing import Cell
 from .masking import Mask, Reading, read_masked
-from .reading import Step, looped
+from .reading import Step, in_two, looped, shared
 from .structure import copied, joined, leaves, mapped
 
 
@@ -234,6 +234,18 @@ def _is_own(x: Any) -> bool:
     return isinstance(x, (list, tuple, dict))
 
 
+def check_apart(owner: Transducer, parts: Sequence[Transducer]) -> None:
+    """ValueError where two of the parts, of which one reads a whole sequence after
+    the other, share a state."""
+    if shared(parts):
+        one, kind = type(in_two(parts)).__name__, type(owner).__name__
+        raise ValueError(
+            f"{kind}: {one} is in two of the transducers that read the whole sequence "
+            "one after the other, but has one state; write copy.copy(r) for a second "
+            "with a state of its own and the same weights"
+        )
+
+
 def check_transducers(name: str, *parts: Any) -> None:
     """TypeError for a part that is no transducer, saying what to write."""
     for part in parts:
@@ -311,6 +323,7 @@ class Stack(Transducer):
         """Step by step where all are causal, else one layer after the other."""
         if self.causal:
             return super().read(inps, masks)
+        check_apart(self, self.layers)
         for layer in self.layers:
             inps, last = layer.read(inps, masks)
         return Reading(list(inps), last)
