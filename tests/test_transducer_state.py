@@ -12,6 +12,7 @@ from transducers import (
     every_kind,
     every_transducer,
     inputs,
+    twice,
     values,
 )
 
@@ -62,6 +63,27 @@ def test_start_from_draws_masks_anew():
     assert two.mask is not one.mask
     quiet.start_from(one)
     assert set(quiet.state) == {"h", "c"}
+
+
+@pytest.mark.parametrize("inner", [lambda r: r, lambda r: Stack(Map(twice), r)])
+@pytest.mark.parametrize("p", [0.0, 0.5])
+def test_start_from_what_had_masks(inner, p):
+    """An encoder that has read a batch, under masks, and was detached, hands on its
+    state but none of its masks, to a decoder with masks of its own or without."""
+    one = inner(LSTM(3, 2, rng=0, gal_dropout=0.5))
+    two = inner(LSTM(3, 2, rng=1, gal_dropout=p))
+    two.start()
+    names, memory = two.state.keys(), [k for k in two.state if not k.endswith("mask")]
+    for given in ({}, {"lengths": [4, 2, 0]}, {"mask": np.eye(4, 3)}):
+        unroll(one, np.ones((4, 3, 3)), **given)
+        for _ in range(2):
+            two.start_from(one)
+            assert two.state.keys() == names
+            assert all(two.state[path] is one.state[path] for path in memory)
+            masks = [x for path, x in one.state.items() if path not in memory]
+            assert not set(two.state.values()) & set(masks)
+            assert two.step(np.ones((3, 3))).shape == (3, 2)
+            one.detach()
 
 
 def test_start_from_another_kind():

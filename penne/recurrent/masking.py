@@ -2,8 +2,8 @@
 
 A row that is masked keeps its state, and its output is what it was before (zeros
 before the first).  What stands in the input of a masked row plays no part, not even
-NaN or a symbol out of range.  This module imports ``graph``, ``ops`` and
-``structure``.
+NaN or a symbol out of range.  This module imports ``graph``, ``ops``, ``randomness``
+and ``structure``.
 """
 
 from collections import deque
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..graph import Constant, Expression
 from ..ops import where
+from ..randomness import Random
 from ..signature import Shape
 from .structure import copied, form, leaves, mapped
 
@@ -151,6 +152,8 @@ class Held:
                     f"unroll: {what} is set by step, not by start(); rows that do not "
                     "take the first step have none"
                 )
+            if place[1] in part.noise_state or isinstance(new, Random):
+                continue  # what is drawn for all rows is of no row before its time
             kept = rows.chosen(new, before[place][1], what, self.ranks.get(place, ()))
             if kept is not new:
                 setattr(part, place[1], kept)

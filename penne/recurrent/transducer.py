@@ -15,7 +15,7 @@ to attributes after construction is its state; nothing is declared.  Example::
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,11 +46,14 @@ class Transducer(Module, metaclass=_Remembering):
     Subclasses define ``start()``, which sets the first state, and ``step(inp)``,
     which moves it on and returns the output.  An input is an expression, an array,
     an int or a list of ints (a symbol, a batch of symbols), or a tuple of several.
+    ``noise_state``: the names of what is drawn in it for a sequence, as masks are:
+    it is handed on to no other transducer, and each row of a batch has its own.
 
     The documentation of Penne, module ``recurrent``.
     """
 
     __slots__ = ("_built",)
+    noise_state: ClassVar[Sequence[str]] = ()
     _built: dict[str, Any]
 
     def __getattr__(self, name: str) -> Any:
@@ -72,21 +75,27 @@ class Transducer(Module, metaclass=_Remembering):
             kind = type(other).__name__
             raise TypeError(f"start_from: takes a transducer, got {kind}")
         self.start()
-        own, given = self.state, other.state
-        wanted = {path for path, x in own.items() if not isinstance(x, Random)}
-        there = {path for path, x in given.items() if not isinstance(x, Random)}
-        if wanted != there:
+        own, given = self._memory(), other._memory()
+        if own.keys() != given.keys():
             raise ValueError(
-                f"start_from: takes the state {sorted(wanted)}, the other is in "
-                f"{sorted(there)}{'' if there else ': run it first'}"
+                f"start_from: takes the state {sorted(own)}, the other is in "
+                f"{sorted(given)}{'' if given else ': run it first'}"
             )
-        for path in wanted:
+        for path in own:
             sizes = [getattr(x, "shape", ())[-1:] for x in (own[path], given[path])]
             if sizes[0] != sizes[1]:
                 raise ValueError(
                     f"start_from: {path} has size {sizes[0]} here, {sizes[1]} there"
                 )
-        self.state = own | {path: given[path] for path in wanted}
+        self.state = self.state | given
+
+    def _memory(self) -> dict[str, Any]:
+        """The state but for what is noise."""
+        found = self.state
+        for path, part in self.transducers().items():
+            for name in part.noise_state:
+                found.pop(f"{path}.{name}" if path else name, None)
+        return {path: x for path, x in found.items() if not isinstance(x, Random)}
 
     def step(self, inp: Any) -> Any:
         """Take one input, move the state on, return the output."""

@@ -64,6 +64,7 @@ class RecurrentUnit(Transducer):
     that the cell does not have, naming those that it has.
     """
 
+    noise_state = ("mask",)
     has_c: ClassVar[bool] = False
     order: ClassVar[Sequence[str]] = ()
 
