@@ -200,6 +200,20 @@ def test_forget_bias(kind):
     np.testing.assert_allclose(compute_value(r.c), [0.5, -1.0], rtol=1e-9)
 
 
+def test_forget_bias_of_a_variant():
+    """Where a variant draws its biases, ``forget_bias`` still says where bf starts, and
+    all else is drawn as without it; coupled, -bi."""
+    plain, r = (V.DiagonalLSTM(3, 2, rng=0, **k) for k in ({}, dict(forget_bias=3.0)))
+    coupled = V.DiagonalLSTM(3, 2, rng=0, forget_gate="coupled", forget_bias=3.0)
+    assert (r.forget_gate.bias.value == 3).all()
+    assert (coupled.input_gate.bias.value == -3).all()
+    expected = plain.parameters()
+    assert len({x for p in expected.values() for x in p.value.ravel()}) > 20
+    for path, p in r.parameters().items():
+        if path != "forget_gate.bias":
+            np.testing.assert_array_equal(p.value, expected[path].value)
+
+
 @pytest.mark.parametrize("kind", [Simple, LSTM, GRU])
 def test_start_anew(kind):
     """To start again, with a learned state too, is no change of what a cell is made of;

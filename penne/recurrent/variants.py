@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph import Expression
 from ..initializers import normal, uniform
-from ..layers import Size
+from ..layers import Function, Size
 from ..ops import sigmoid
 from .cells import GatedRecurrentUnit, Simple
 from .decoders import SimplifiedLSTMDecoder as SimplifiedLSTMDecoder
@@ -171,12 +171,12 @@ class DiagonalLSTM(VanillaLSTM):
         "init": uniform,
     }
 
-    def _made(self) -> None:
+    def _make_layers(self, sizes: list[Any], activation: Function | None) -> None:
+        super()._make_layers(sizes, activation)
         rng, r = np.random.default_rng(self._seeds["bias"]), self.outsize**-0.5
         for layer in self.gates.values():
             if "bias" not in self._options and layer.bias is not None:
                 layer.bias.value[...] = rng.uniform(-r, r, self.outsize)
-        super()._made()
 
 
 class MinimalGatedUnit(GatedRecurrentUnit):
