@@ -180,7 +180,8 @@ class Transducer(Module, metaclass=_Remembering):
     @property
     def state(self) -> dict[str, Any]:
         """What has changed since construction, by attribute path, nested
-        transducers too.  Assigning a state returns to it exactly."""
+        transducers too.  Assigning a state returns to it exactly; for expressions
+        that are the state of a cell, arrays and lists of numbers will do too."""
         found = {}
         for path, part in self.transducers().items():
             for name, value in part._changed().items():
@@ -201,6 +202,9 @@ class Transducer(Module, metaclass=_Remembering):
                 if name in part._built:
                     vars(part)[name] = part._built[name]
         for (path, name), value in zip(places, state.values()):
+            numbers = isinstance(value, (np.ndarray, list))
+            if numbers and parts[path].known_steps():  # then all state is expressions
+                value = constant(value)
             setattr(parts[path], name, mapped(copied, value))
 
     def _changed(self) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _concrete(name: str, value: Any) -> Mask:
 
 def _mask_of_lengths(steps: Any, lengths: Mask) -> Mask:
     count = len(steps)
-    if lengths.dtype.kind not in "iu":
+    if lengths.dtype.kind not in "iu" and lengths.size:
         raise ValueError(f"unroll: lengths are ints, got {lengths.dtype}")
     if ((lengths < 0) | (lengths > count)).any():
         raise ValueError(f"unroll: lengths are within 0 and {count}, got {lengths}")
@@ -185,8 +185,11 @@ def _begin(r: Transducer, state: State) -> None:
             f"unroll: there is no state {', '.join(unknown)} here; "
             f"there is {', '.join(here) or 'none'}"
         )
-    r.state = {**here, **{name: mapped(_as_expression, x) for name, x in state.items()}}
+    r.state = here | {name: _given(x, here.get(name)) for name, x in state.items()}
 
 
-def _as_expression(value: Any) -> Any:
-    return constant(value) if isinstance(value, np.ndarray) else value
+def _given(value: Any, first: Any) -> Any:
+    """A state as steps take it that start at ``first``: numbers as expressions."""
+    if isinstance(first, Expression):
+        return constant(value)
+    return mapped(lambda x: constant(x) if isinstance(x, np.ndarray) else x, value)
