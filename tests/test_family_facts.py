@@ -541,6 +541,9 @@ def test_refused_by_others():
         LSTM(3, 2, zoneout=(0.1, 0.1, 0.1))
     with pytest.raises(TypeError, match="gal_dropout is a probability, got 'much'"):
         LSTM(3, 2, gal_dropout="much")
+    for wrong in ("much", True, [1.0, 2.0]):
+        with pytest.raises(TypeError, match="forget_bias is a number or None, got"):
+            LSTM(3, 2, forget_bias=wrong)
     with pytest.raises(ValueError, match="write gal_dropout"):
         Simple(3, 2, semeniuta_dropout=0.1)
     with pytest.raises(TypeError, match="VanillaLSTM: no option 'peephole' among"):

@@ -163,6 +163,12 @@ class LongShortTermMemory(RecurrentUnit):
 
     def _set_forget_bias(self, start: float | None) -> None:
         if start is not None:
+            number = isinstance(start, (int, float, np.number))
+            if not number or isinstance(start, bool):
+                kind = type(self).__name__
+                raise TypeError(
+                    f"{kind}: forget_bias is a number or None, got {start!r}"
+                )
             coupled = self.kinds["forget_gate"] == "coupled"
             gate = self.input_gate if coupled else self.forget_gate
             gate.bias.value[...] = -start if coupled else start
