@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import wraps
+from threading import RLock
 from typing import Any, ClassVar, Generic, TypeVar, cast
+from weakref import ref
 
 import numpy as np
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+Set = tuple[Callable[[], Any], T]  # gives the setting while somebody has it; its value
+_lock = RLock()  # one that a finalizer within may take again
 
 
 class Switch(Generic[T]):
@@ -39,7 +43,37 @@ class Switch(Generic[T]):
     @property
     def value(self) -> T:
         """The value in force here."""
-        return self._local.get(self.default)
+        return self._local.get(self._default)
+
+    @property
+    def default(self) -> T:
+        """The value of the process: what was set last, and began no block."""
+        return self._default
+
+    @default.setter
+    def default(self, value: T) -> None:
+        with _lock:
+            self._set: list[Set[T]] = [(lambda: None, value)]
+            self._default = value
+
+    def _add(self, setting: "Setting[T]", value: T) -> None:
+        """A setting that may yet begin a block; those below one that never will, as
+        nobody has it, are forgotten."""
+        with _lock:
+            self._set.append((ref(setting), value))
+            self._default = value
+            if len(self._set) > 2:
+                gone = [k for k, (made, _) in enumerate(self._set) if made() is None]
+                del self._set[: gone[-1]]
+
+    def _take_back(self, setting: "Setting[T]") -> None:
+        """The default without a setting, whatever was set since."""
+        with _lock:
+            if self._set[-1][0]() is setting:
+                self._set.pop()
+            else:
+                self._set = [each for each in self._set if each[0]() is not setting]
+            self._default = self._set[-1][1]
 
     def __call__(self, value: T) -> "Setting[T]":
         """Set the process's default; as a ``with`` block, only the block's value."""
@@ -56,14 +90,18 @@ class Switch(Generic[T]):
 
 
 class Setting(Generic[T]):
-    """What setting a switch returns: a context manager that takes it back."""
+    """What setting a switch returns: a context manager that takes it back.
+
+    It cannot know before its block begins that there is one: from when it is made until
+    then the process has its value, and other threads may see it.
+    """
 
     def __init__(self, switch: Switch[T], value: T):
-        self._switch, self._value, self._before = switch, value, switch.default
-        switch.default = value
+        self._switch, self._value = switch, value
+        switch._add(self, value)
 
     def __enter__(self) -> T:
-        self._switch.default = self._before
+        self._switch._take_back(self)
         self._token: Token[T] = self._switch._local.set(self._value)
         return self._value
 

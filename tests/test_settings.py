@@ -1,0 +1,102 @@
+"""Switches: what is set for the process, and what for a block alone."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import penne
+from penne import default_dtype, parameter, training
+from penne.settings import Switch
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(0, 3), max_size=4))
+def test_blocks_begin_in_any_order(order, statements):
+    """Settings that begin blocks leave the default to what was last set and began
+    none, in whatever order they are made and begin, as those of several threads do."""
+    switch = Switch("in any order", -1)
+    made, expected = [], -1
+    for k in range(4):
+        made.append(switch(k))
+        if k in statements:
+            expected = 10 + k
+            switch(expected)
+    begun = [made[k] for k in order]
+    for k, block in zip(order, begun):
+        assert block.__enter__() == switch.value == k
+    for block in reversed(begun):
+        block.__exit__()
+    assert switch.default == switch.value == expected
+
+
+def test_a_setting_that_is_kept_begins_a_block_later():
+    """Until then it is the process's; after the block what was there before is, unless
+    something else was set since."""
+    switch = Switch("later", 0)
+    first, second = switch(1), switch(2)
+    assert switch.value == 2
+    with second:
+        assert (switch.value, switch.default) == (2, 1)
+    with second, first:
+        assert (switch.value, switch.default) == (1, 0)
+    assert switch.value == 0
+    kept = switch(3)
+    switch(4)
+    with kept:
+        assert (switch.value, switch.default) == (3, 4)
+    assert switch.value == 4
+
+
+def test_a_default_that_is_assigned():
+    """It holds, whatever was set before and begins a block after."""
+    switch = Switch("assigned", 0)
+    block = switch(1)
+    switch.default = 2
+    with block:
+        assert (switch.value, switch.default) == (1, 2)
+    assert switch.value == 2
+
+
+def test_statements_are_forgotten():
+    """What was set before the last statement takes no memory."""
+    switch = Switch("forgotten", 0)
+    for k in range(100):
+        switch(k)
+        with switch(-1):
+            pass
+    assert len(switch._set) <= 2
+    kept = switch(100)
+    for k in range(100):
+        switch(k)
+    assert len(switch._set) <= 4
+    with kept:
+        assert (switch.value, switch.default) == (100, 99)
+
+
+MAKERS = [
+    lambda: default_dtype("float64"),
+    lambda: training(False),
+    lambda: penne.doorway.executor(object()),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=["dtype", "training", "executor"])
+def test_blocks_of_two_threads(make):
+    """After blocks that are made in turn and begin in turn the process is as it was."""
+
+    def state():
+        dropped = penne.randomness._training.default
+        return parameter([1.0]).dtype, dropped, penne.doorway.executor.default
+
+    def work(block):
+        with block:
+            pass
+
+    before = state()
+    blocks = [make(), make()]
+    while blocks:
+        thread = threading.Thread(target=work, args=[blocks.pop(0)])
+        thread.start()
+        thread.join()
+    assert state() == before
