@@ -8,16 +8,17 @@ chain of n steps in sqrt(n) segments needs the memory of about 2 sqrt(n) steps, 
 more forward pass.
 
 This module imports ``graph``, ``composite``, ``differentiate``, ``doorway``,
-``modules``, ``operators``, ``settings`` and ``symbols``.
+``modules``, ``operators``, ``settings``, ``symbols`` and ``tracing``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from .composite import Slots, reapplied
+from .composite import BUNDLE, Slots, bundled, reapplied, seeds_of
 from .differentiate import backpropagate
 from .doorway import current
 from .dtypes import INDEX, NUMBER, WEAK, ArrayType
@@ -27,6 +28,7 @@ from .operators import NUMPY
 from .settings import Cache
 from .signature import Shape, group
 from .symbols import Symbol, watching
+from .tracing import being_traced
 
 Leaves = Sequence[Expression]
 _segments = Cache("segments to recompute", 1 << 8)
@@ -34,7 +36,7 @@ _segments = Cache("segments to recompute", 1 << 8)
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """``f``, but so that what it computes on the way is forgotten and, for gradients,
-    computed again; values and gradients are those of ``f``.
+    computed again; values and gradients, and what has one, are those of ``f``.
 
     ``f`` takes anything, and gives expressions, or tuples, lists and dicts of them.
     Whatever it uses is an input of the segment that it builds, also by closure:
@@ -142,8 +144,29 @@ def _parts(joined: Expression, like: Leaves) -> list[Expression]:
     if len(like) == 1:
         return [joined]
     stops = np.cumsum([0, *(x.size for x in like)]).tolist()
-    pairs = zip(stops, stops[1:], like)
-    return [NUMPY["reshape"](joined[a:b], x.shape) for a, b, x in pairs]
+    places = enumerate(pairwise(stops))
+    rows = [PART(joined, place=k, start=a, stop=b) for k, (a, b) in places]
+    return [NUMPY["reshape"](row, x.shape) for row, x in zip(rows, like)]
+
+
+class _Part(Op):
+    """The op that gives one of the rows that are joined in one vector."""
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
+        """As ``Op.opened``."""
+        return args[0].args[params["place"]]
+
+
+def _part(joined: Any, *, place: int, start: int, stop: int) -> Any:
+    return joined[..., start:stop]
+
+
+PART = _Part(
+    _part,
+    lambda *shapes, place, start, stop: f"(n)->{group(stop - start)}",
+    gradient=lambda g, y, joined, *, place, **_: (bundled({place: g}, joined.type),),
+)
+PART.__qualname__ = "PART"
 
 
 # --- segments -------------------------------------------------------------------------
@@ -168,7 +191,7 @@ class Segment:
     def __init__(self, inputs: Leaves, output: Expression, sought: Sequence[bool]):
         self.inputs, self.output, self.sought = inputs, output, sought
         self.params = {"segment": self}
-        self.derivatives: dict[tuple[int, ...], tuple[Any, ...]] = {}
+        self.derivatives: dict[Any, tuple[Any, ...]] = {}
 
     def __deepcopy__(self, memo: Any) -> "Segment":
         return self
@@ -203,28 +226,36 @@ class Segment:
                 found.setdefault(key, []).append(k)
         return [tuple(places) for places in found.values()]
 
-    def derivative(self, wrt: tuple[int, ...]) -> tuple[Any, ...]:
+    def derivative(
+        self, wrt: tuple[int, ...], seeded: tuple[int, ...] | None
+    ) -> tuple[Any, ...]:
         """The inputs that are reached, of ``wrt``; a segment from the gradient of the
-        output, and the inputs, to theirs; and the gradients themselves."""
-        if wrt not in self.derivatives:
-            g = Input(None, (), {}, self.output.type)
+        output, or of those ``seeded`` of the rows joined in it, and the inputs, to
+        theirs; and the gradients themselves."""
+        key = wrt, seeded
+        if key not in self.derivatives:
+            y = self.output
+            outputs = [y] if seeded is None else [y.args[k] for k in seeded]
+            seeds = {x: Input(None, (), {}, x.type) for x in outputs}
             inputs = {k: self.inputs[k] for k in wrt}
-            found = backpropagate({self.output: g}, list(inputs.values()))
+            found = backpropagate(seeds, list(inputs.values()))
             reached = [k for k, x in inputs.items() if x in found]
             parts = [found[self.inputs[k]] for k in reached]
             made = None
             if parts:
-                leaves = [g, *self.inputs]
-                made = Segment(leaves, _joined(parts), (True, *self.sought))
-            self.derivatives[wrt] = reached, made, parts
-        return self.derivatives[wrt]
+                leaves = [*seeds.values(), *self.inputs]
+                sought = *[True] * len(seeds), *self.sought
+                made = Segment(leaves, _joined(parts), sought)
+            self.derivatives[key] = reached, made, parts
+        return self.derivatives[key]
 
 
 def _segment(outputs: Leaves, mark: int) -> tuple[Leaves, Segment]:
     """What is between ``mark`` and ``outputs``: what goes in, and the segment."""
     output = _joined(outputs)
     order = _since([output], mark)
-    inner = [x for x in order if _is_fixed(x) or _is_inside(x, mark)]
+    fixed = [x for x in order if _is_fixed(x)]  # made now or at an earlier use
+    inner = [*fixed, *(x for x in order if _is_inside(x, mark))]
     inputs: list[Expression] = []  # in the order of their use
     places: dict[Expression, int] = {}
     steps: list[Any] = []
@@ -245,7 +276,7 @@ def _segment(outputs: Leaves, mark: int) -> tuple[Leaves, Segment]:
 
 def _shared(inputs: Leaves, steps: Sequence[Any]) -> Segment:
     """The one segment of these steps over inputs of these kinds."""
-    kinds = tuple((x.type, isinstance(x, Parameter), _is_sought(x)) for x in inputs)
+    kinds = tuple((x.type, _is_learnt(x), _is_sought(x)) for x in inputs)
     content = (
         (*step[:2], tuple(step[2].items()), step[3]) if type(step) is tuple else step
         for step in steps
@@ -273,7 +304,7 @@ def _copied(inputs: Leaves, steps: Sequence[Any]) -> Segment:
 
 def _leaf(x: Expression, type: ArrayType) -> Expression:
     """A leaf in the place of x; a parameter stays one, so that executors can tell."""
-    if isinstance(x, Parameter):
+    if _is_learnt(x):
         return Parameter(np.broadcast_to(np.zeros((), type.dtype), type.shape))
     return Input(None, (), {}, type)
 
@@ -318,10 +349,16 @@ def _is_symbol(x: Expression) -> bool:
     return isinstance(x, Constant) and x.dtype.kind == "i"
 
 
+def _is_learnt(x: Expression) -> bool:
+    """Whether x is a parameter, and known to be one: in a cell a parameter that is its
+    state is a symbol for all that is known."""
+    return isinstance(x, Parameter) and not being_traced.value
+
+
 def _is_sought(x: Expression) -> bool:
     """Whether a gradient of x is likely to be asked for."""
     computed = isinstance(x, Symbol) and x.limits is None
-    return computed or x.op is not None or isinstance(x, Parameter)
+    return computed or x.op is not None or _is_learnt(x)
 
 
 # --- the op ---------------------------------------------------------------------------
@@ -339,11 +376,14 @@ def _gradient(
 ) -> list[Expression | None]:
     """A segment that computes the inside again, and goes back through it."""
     result: list[Expression | None] = [None] * len(args)
+    seeds = seeds_of(g) if g.op is BUNDLE else None
+    seeded = None if seeds is None else tuple(seeds)
+    given = [g] if seeds is None else seeds.values()
     with watching.within(False):
         for wrt in segment.groups():
-            reached, made, parts = segment.derivative(wrt)
+            reached, made, parts = segment.derivative(wrt, seeded)
             if made is not None:
-                joined = made.applied((g, *args))
+                joined = made.applied((*given, *args))
                 for k, part in zip(reached, _parts(joined, parts)):
                     result[k] = part
     return result
@@ -355,7 +395,20 @@ def _text(*shapes: Shape, segment: Segment) -> str:
     return f"{','.join(core[:-1])}->{core[-1]}"
 
 
-RECOMPUTE = Op(
+class _Recompute(Op):
+    """The op of all segments."""
+
+    def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
+        """As ``Op.opened``."""
+        segment = params["segment"]
+        made = dict(zip(segment.inputs, args))
+        for x in _inside([segment.output], segment.inputs):
+            given = [made[a] for a in x.args]
+            made[x] = x.op.opened(given, x.params, x.type) if x.op else x
+        return made[segment.output]
+
+
+RECOMPUTE = _Recompute(
     _recompute,
     _text,
     gradient=_gradient,

@@ -371,7 +371,7 @@ def _total_cotangent(terms: Sequence[Expression]) -> Expression:
 
 def bundled(seeds: Mapping[int, Expression], type: ArrayType) -> Expression:
     """Gradients of slots of a node of this type, as that of the node."""
-    return Expression(_bundle, tuple(seeds.values()), {"places": tuple(seeds)}, type)
+    return Expression(BUNDLE, tuple(seeds.values()), {"places": tuple(seeds)}, type)
 
 
 def seeds_of(g: Expression) -> dict[int, Expression]:
@@ -379,7 +379,7 @@ def seeds_of(g: Expression) -> dict[int, Expression]:
     return dict(zip(g.params["places"], g.args))
 
 
-_bundle = Op(_cotangent, "()->()", total=_total_cotangent)
+BUNDLE = Op(_cotangent, "()->()", total=_total_cotangent)
 
 
 class _Project(Op):
@@ -396,7 +396,7 @@ PROJECT = _Project(
     gradient=lambda g, y, node, slot: (bundled({slot: g}, node.type),),
 )
 PROJECT.name, PROJECT.__qualname__ = "project", "PROJECT"
-_bundle.__qualname__ = "_bundle"
+BUNDLE.__qualname__ = "BUNDLE"
 
 
 class Derivative(NamedTuple):
@@ -454,7 +454,7 @@ class Derivative(NamedTuple):
         result: list[Expression | None] = [None] * len(args)
         for k, (op, places, params) in self.parts.items():
             pieces = [slots[place] for place in places]
-            if op is _bundle:
+            if op is BUNDLE:
                 result[k] = Expression(op, tuple(pieces), params, args[k].type)
             else:
                 result[k] = pieces[0] if op is None else reapplied(op, pieces, params)

@@ -192,6 +192,46 @@ def test_gradient_of_gradient():
     same(curvature(identity), curvature(checkpoint))
 
 
+def test_what_is_reached():
+    """A loss of one of several results reaches what that one is made of: nothing else
+    is decayed; and the gradient of its gradient is as without."""
+
+    def results(x):
+        return tanh(p * x), exp(q * p) * x
+
+    p, q = (parameter(np.array([1.0, 2.0])) for _ in range(2))
+    for wrap in (identity, checkpoint):
+        y, z = wrap(results)(2.0)
+        before = p.value.copy(), q.value.copy()
+        penne.AdamW(0.1, weight_decay=1.0).receive(asum(y))
+        assert (p.value < before[0]).all()
+        assert (q.value == before[1]).all()
+        assert compute_gradients(asum(gradient(asum(y), p) ** 2)).keys() == {p}
+        assert compute_gradients(asum(y) + asum(z)).keys() == {p, q}
+
+
+@given(used=st.sets(st.integers(0, 3), min_size=1))
+def test_some_of_several(used):
+    """Any of several results, some made of others, of any shapes, have the gradients
+    and the gradients of gradients that they have without."""
+    p, q, r = (parameter(np.arange(1.0, 1.0 + n) / 7) for n in (2, 3, 1))
+
+    def f():
+        a = tanh(p)
+        b = exp(q) * r
+        return a, b, asum(a) * b[:2], penne.outer(b, a)
+
+    def loss(wrap):
+        results = wrap(f)()
+        return sum(asum(results[k] ** 2 * (k + 1)) for k in used)
+
+    same(loss(identity), loss(checkpoint))
+    one, two = (
+        [gradient(x, p), gradient(x, q)] for x in map(loss, (identity, checkpoint))
+    )
+    same(*(asum(a**2) + asum(b**3) for a, b in (one, two)))
+
+
 def test_gradient_of_a_constant():
     """Of any input a gradient can be asked for."""
     w, x = parameter(np.array([0.3, -0.7])), constant(np.array([1.0, 2.0]))
@@ -231,6 +271,16 @@ def test_in_a_cell():
             assert np.allclose(one[names[n]], two[p], rtol=1e-12, atol=1e-14)
 
 
+def test_as_a_cell():
+    """What is computed again can be a cell, whatever it is given: a parameter, a
+    constant or what was computed; and whether or not its numbers were used before."""
+    v, w = (parameter(np.array([0.5, -0.5])) for _ in range(2))
+    f = lambda h: tanh(h * 0.812583 + 0.5) * w
+    for h in (v, constant([1.0, 2.0]), exp(w)):
+        found = penne.cell(checkpoint(f))(h)
+        same(asum(f(h)), asum(found))
+
+
 def test_training_off():
     """What is not drawn is not drawn inside either."""
     _, loss = walk(checkpoint, [1, 2, 3, 4], 2)
@@ -255,7 +305,8 @@ def test_shared():
 def test_copies():
     """A segment survives pickling and copying."""
     w = parameter(np.array([0.5, 0.25]))
-    loss = asum(checkpoint(lambda: tanh(w) * w)())
+    x, y, _ = checkpoint(lambda: (tanh(w) * w, exp(w), -w))()
+    loss = asum(x * y)
     for made in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
         assert compute_value(made) == compute_value(loss)
         (p,) = [x for x in penne.graph.topological([made]) if type(x) is Parameter]

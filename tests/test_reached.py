@@ -1,5 +1,5 @@
 """Which parameters a loss reaches: the same for a cell and for the function that it
-decorates, by either executor."""
+decorates, by either executor; and for what is computed again."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from penne import (
     argmax,
     asum,
     cell,
+    checkpoint,
     compute_gradients,
     detach,
     greater,
@@ -55,6 +56,24 @@ class Bare(Step):
     step = Step.bare
 
 
+class Again(Step):
+    """The step, computed again for gradients."""
+
+    step = checkpoint(Step.bare)
+
+
+class CellAgain(Step):
+    """The cell, computed again."""
+
+    step = checkpoint(cell(Step.bare))
+
+
+class AgainInCell(Step):
+    """What is computed again, as a cell."""
+
+    step = cell(checkpoint(Step.bare))
+
+
 USES = {
     "all": lambda r, x, h, c: (tanh(x + h), tanh(c * x), h * c),
     "no input": lambda r, x, h, c: (tanh(h), tanh(c), h * c),
@@ -92,10 +111,11 @@ def reached(step, use, form, words):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("use", USES)
 def test_decorated_or_not(use, form, words):
-    """A cell reaches what its function does; so it is told that it does not."""
+    """A cell reaches what its function does, and so does what is computed again; it is
+    told too that it does not."""
     with penne.plain():
         expected = reached(Bare, use, form, words)
-    for step in (Bare, Cell):
+    for step in (Bare, Cell, Again, CellAgain, AgainInCell):
         found = [reached(step, use, form, words)]
         with penne.plain():
             found.append(reached(step, use, form, words))
