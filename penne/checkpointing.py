@@ -12,6 +12,7 @@ This module imports ``graph``, ``composite``, ``differentiate``, ``doorway``,
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import wraps
 from itertools import pairwise
 from typing import Any
@@ -69,14 +70,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             found = [x for y in (result, states) for x in _expressions(y, mark)]
             known = _computed(list(dict.fromkeys(found)), mark)
             for (_, name), (held, value) in states.items():
-                held[name] = _replaced(value, known)
+                new = _replaced(value, known)
+                if name in held and held[name] is value:  # else another thread went on
+                    held[name] = new
             return _replaced(result, known)
 
     return checkpointed
 
 
 def _states(mark: int) -> Iterator[tuple[Any, Any]]:
-    """What transducers hold that was built after ``mark``."""
+    """What transducers hold that was built after ``mark``, by whatever thread."""
     for reference in Module.live.valuerefs():
         part = reference()
         for name, value in list(vars(part).items()) if part is not None else ():
@@ -98,16 +101,21 @@ def _expressions(value: Any, mark: int) -> Iterator[Expression]:
 
 
 def _replaced(value: Any, known: Mapping[Expression, Expression]) -> Any:
-    """A structure with other expressions in the places of those that are known."""
+    """A structure with other expressions in the places of those that are known: of the
+    same kind, also of a subclass, with all that it holds besides."""
     if isinstance(value, Expression):
         with watching.within(False):
             return known.get(value, value)
-    if isinstance(value, dict):
-        return type(value)((k, _replaced(x, known)) for k, x in value.items())
-    if isinstance(value, (tuple, list)):
-        parts = [_replaced(x, known) for x in value]
-        named = hasattr(value, "_fields")
-        return type(value)(*parts) if named else type(value)(parts)
+    if isinstance(value, tuple):
+        made = tuple.__new__(type(value), [_replaced(x, known) for x in value])
+        getattr(made, "__dict__", {}).update(getattr(value, "__dict__", {}))
+        return made
+    if isinstance(value, (dict, list)):
+        copied: Any = copy(value)
+        places = list(value) if isinstance(value, dict) else range(len(value))
+        for k in places:
+            copied[k] = _replaced(value[k], known)
+        return copied
     return value
 
 

@@ -2,7 +2,10 @@
 
 import copy
 import pickle
+import threading
 import tracemalloc
+from collections import Counter, OrderedDict, defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -130,6 +133,124 @@ def test_structures():
         asum(plain["sum"] * plain["rest"][0]),
         asum(got["sum"] * got["rest"][0]),
     )
+
+
+class Pair(NamedTuple):
+    """A tuple of two names."""
+
+    one: object
+    two: object
+
+
+class Swapped(Pair):
+    """One that is made of its parts in the other order."""
+
+    def __new__(cls, two, one):
+        return super().__new__(cls, one, two)
+
+
+class Numbered(tuple):
+    """A tuple with a number, which it must be given."""
+
+    def __new__(cls, number, *parts):
+        made = super().__new__(cls, parts)
+        made.number = number
+        return made
+
+
+class Named(dict):
+    """A dict with a name, which it must be given."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class Marked(list):
+    """A list with a mark, which it must be given."""
+
+    def __init__(self, mark, *parts):
+        super().__init__(parts)
+        self.mark = mark
+
+
+def named(x):
+    made = Named("text")
+    made["a"] = x
+    return made
+
+
+STRUCTURES = [
+    lambda x: defaultdict(list, a=x),
+    lambda x: Counter(a=x, b=1),
+    lambda x: OrderedDict(b=1, a=x),
+    named,
+    lambda x: Pair(x, 1),
+    lambda x: Swapped(x, 1),
+    lambda x: Numbered(3, x, 1),
+    lambda x: Marked(4, x, [x]),
+]
+
+
+def listed(made):
+    """What is in a structure, in its order, and what it holds besides."""
+    inside = list(made.items()) if isinstance(made, dict) else list(enumerate(made))
+    factory = getattr(made, "default_factory", None)
+    return inside, factory, getattr(made, "__dict__", {}).copy()
+
+
+@pytest.mark.parametrize("make", STRUCTURES)
+def test_kinds_of_structures(make):
+    """Kinds of dicts, lists and tuples stay what they are, with all they hold, whether
+    they are given or are the state; the one that was made is as it was."""
+    w, made = parameter(np.array([1.0, 2.0])), []
+
+    class Holding(Transducer):
+        def step(self, x):
+            self.held = make(tanh(w * x))
+            made.append((self.held, listed(self.held)))
+            return self.held
+
+    r = Holding()
+    for found in (checkpoint(r.step)(2.0), r.held):
+        before, (inside, *besides) = made[0]
+        assert listed(before) == (inside, *besides)
+        assert type(found) is type(before)
+        new, *others = listed(found)
+        assert others == besides
+        for (k, x), (n, y) in zip(new, inside, strict=True):
+            assert k == n
+            if isinstance(y, penne.graph.Expression):
+                assert repr(x).startswith("<recompute(")
+                assert np.array_equal(compute_value(x), compute_value(y))
+        assert "recompute" in str(new)
+
+
+def test_another_thread_goes_on(monkeypatch):
+    """What another thread assigns to its transducers in between is not undone."""
+
+    class Counting(Transducer):
+        def start(self):
+            self.n = constant(0.0)
+
+        def step(self, x):
+            self.n = self.n + 1
+            return self.n
+
+    mine, other, computed = Counting(), Counting(), penne.checkpointing._computed
+    mine.start()
+    other.start()
+
+    def slow(*args):
+        found = computed(*args)
+        thread = threading.Thread(target=other.step, args=[0])
+        thread.start()
+        thread.join()
+        return found
+
+    monkeypatch.setattr(penne.checkpointing, "_computed", slow)
+    checkpoint(lambda: (mine.step(0), other.step(0)))()
+    assert "recompute" in repr(mine.n)
+    assert (compute_value(mine.n), compute_value(other.n)) == (1, 2)
 
 
 def test_kinds():
