@@ -75,10 +75,14 @@ PLAIN = Plain()
 
 
 def compute_value(x: Expression) -> Any:
-    """The value of x now: an array, or a NumPy number where x has no axes."""
+    """The value of x now: an array, or a NumPy number where x has no axes.
+
+    The array of a parameter or a constant is its own, and so may be that of a reshape,
+    a transpose or a slice of it: it changes with it, so copy what is to be kept.
+    """
     values: Values = {}
     current().evaluate([x], values, False)
-    return values[x]
+    return values[x][()]
 
 
 def compute_values(

@@ -48,6 +48,29 @@ def test_what_is_known():
     assert values[next(v for v in values if v.op is penne.add)].tolist() == [6, 7]
 
 
+NUMBERS = [
+    lambda v: v[0],
+    lambda v: asum(v),
+    lambda v: penne.std(v),
+    lambda v: penne.where(True, v[0], 0.0),
+    lambda v: penne.reshape(v[:1], ()),
+    lambda v: penne.squeeze(v[:1]),
+    lambda v: penne.astype(v[0], "float32"),
+    lambda v: penne.parameter(1.0),
+    lambda v: penne.constant(1.0),
+]
+
+
+@pytest.mark.parametrize("make", NUMBERS)
+def test_numbers(make):
+    """The value of what has no axes is a number, which stays what it is."""
+    x = make(parameter64([1.0, 2.0]))
+    before = compute_value(x)
+    assert isinstance(before, np.number)
+    assert before.dtype == x.dtype
+    assert compute_value(x * 1).shape == ()
+
+
 def chain():
     """A number made of forty steps on arrays of a megabyte, none of which its gradient
     looks at."""
