@@ -104,3 +104,10 @@ def test_errors():
     average.update()
     with pytest.raises(ValueError, match="decay is at least 0"):
         Average(layer, decay=1.0)
+
+
+@pytest.mark.parametrize("what", [[Layer(3, 2)], parameter([1.0]), None])
+def test_of_modules_alone(what):
+    """What is no module is told so."""
+    with pytest.raises(TypeError, match="Average: takes a module, got"):
+        Average(what)

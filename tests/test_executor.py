@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from fixtures import registries  # noqa: F401  # for every test here
 from programs import (  # noqa: F401  # every_size is for every test here
     H,
@@ -103,3 +104,10 @@ def test_explanation_of_what_is_not_batched(monkeypatch):
     assert "shifted(3,) (one by one: the op says batch=False)" in fast.explain(loss)
     monkeypatch.setattr(fast, "LEAST_NODES", 30)
     assert "too few to batch" in fast.explain(loss)
+
+
+@pytest.mark.parametrize("what", [1.0, [constant(1.0)], None])
+def test_explains_expressions(what):
+    """What is no expression is told so."""
+    with pytest.raises(TypeError, match="explain: takes a loss, one expression, got"):
+        fast.explain(what)

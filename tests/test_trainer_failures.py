@@ -120,6 +120,8 @@ def test_settings(make, what):
         lambda: Adam(beta1=True),
         lambda: Adam(beta2=lambda step: 0.5),
         lambda: SGD(groups={1: SGD()}),
+        lambda: SGD(groups=[Layer(3, 2)]),
+        lambda: SGD(groups=None),
     ],
 )
 def test_settings_of_another_kind(make):
@@ -135,5 +137,16 @@ def test_schedule_out_of_range(rate):
     trainer = SGD(lambda step: rate if step else 0.5)
     trainer.receive(asum(p))
     with pytest.raises(ValueError, match=f"SGD|Stoch.*got {rate} at step 1"):
+        trainer.receive(asum(p))
+    np.testing.assert_array_equal(p.value, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("rate", [None, "fast", [0.1, 0.2], 1j])
+def test_schedule_of_another_kind(rate):
+    """A schedule that gives no number is told so, and nothing has changed."""
+    p = parameter(np.ones(2))
+    trainer = SGD(lambda step: rate if step else 0.5)
+    trainer.receive(asum(p))
+    with pytest.raises(TypeError, match=r"learning_rate gives a number.*at step 1"):
         trainer.receive(asum(p))
     np.testing.assert_array_equal(p.value, [0.5, 0.5])

@@ -34,6 +34,9 @@ class Explanation(str):
 def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explanation:
     """How a loss and its gradients are computed; ``few``: why a graph, regular or not,
     is not worth batching."""
+    if not isinstance(loss, Expression):
+        kind = type(loss).__name__
+        raise TypeError(f"explain: takes a loss, one expression, got {kind}: {loss!r}")
     began = perf_counter()
     outline = Outline([loss])
     order = outline.ordered()

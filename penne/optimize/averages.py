@@ -29,8 +29,9 @@ class Average:
     exponential moving average (both: Kingma and Ba 2015, *Adam*, section 7.2).
 
     Averages are kept in float64.  What a block changes in the parameters is lost at
-    its end.  Raises ValueError for a decay outside [0, 1), RuntimeError for ``update``
-    or another block inside a block, or a block before the first ``update``.
+    its end.  Raises TypeError for what is no module, ValueError for a decay outside
+    [0, 1), RuntimeError for ``update`` or another block inside a block, or a block
+    before the first ``update``.
 
     >>> from penne import Layer
     >>> layer = Layer(1, 1, bias=0.0)
@@ -46,6 +47,12 @@ class Average:
     """
 
     def __init__(self, module: Module, decay: float | None = None):
+        if not isinstance(module, Module):
+            kind = type(module).__name__
+            raise TypeError(
+                f"Average: takes a module, got {kind}; hold it in one: "
+                "m = Module(); m.parts = ..."
+            )
         if decay is not None and not 0 <= decay < 1:
             raise ValueError(
                 f"Average: decay is at least 0 and below 1, or None, got {decay}"

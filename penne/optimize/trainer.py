@@ -88,9 +88,9 @@ class Trainer(ABC):
         biases = [p for path, p in net.parameters().items() if path.endswith("bias")]
         AdamW(0.001, groups={net.embedding: SGD(0.1), **dict.fromkeys(biases, still)})
 
-    Raises TypeError for a setting that is no number; ValueError for one out of its
-    range, for groups that share a parameter, and for a group's trainer that clips or
-    has groups itself.
+    Raises TypeError for a setting that is no number and groups that are no mapping of
+    this kind; ValueError for a setting out of its range, for groups that share a
+    parameter, and for a group's trainer that clips or has groups itself.
 
     One's own trainer names what it remembers of a parameter in ``keeps`` and defines
     ``_change``; it may say that this is ``elementwise``.
@@ -116,6 +116,12 @@ class Trainer(ABC):
         self._room: dict[Any, Step] = {}
         check_settings(self)
         self._others: dict[Parameter, Trainer] = {}
+        if not isinstance(self.groups, Mapping):
+            name, kind = type(self).__name__, type(self.groups).__name__
+            raise TypeError(
+                f"{name}: groups maps parameters or modules to trainers, got {kind}; "
+                "write groups={module: SGD(0.1)}"
+            )
         for part, trainer in self.groups.items():
             self._give(part, trainer)
 
@@ -145,7 +151,8 @@ class Trainer(ABC):
         Returns the loss before the step; ``values`` is extended as by
         ``compute_values(loss, values)``.  Raises FloatingPointError for a NaN in the
         loss, a gradient or an update, ValueError for a loss that is no scalar or a
-        rate that is no number from 0 up; then no parameter has changed.
+        rate below 0, TypeError for a rate that is no number; then no parameter has
+        changed.
         """
         sparse = any(x._by_rows for x in (self, *self.groups.values()))
         value, gradients = compute_loss_and_gradients(
@@ -188,10 +195,15 @@ class Trainer(ABC):
         return self.lazy or (self.sparse and not self.weight_decay)
 
     def _rate(self, step: int) -> float:
-        given = self.learning_rate
-        rate = float(given(step) if callable(given) else given)
+        given, name = self.learning_rate, type(self).__name__
+        found = given(step) if callable(given) else given
+        try:
+            rate = float(found)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name}: learning_rate gives a number, got {found!r} at step {step}"
+            ) from error
         if not 0 <= rate < inf:
-            name = type(self).__name__
             raise ValueError(
                 f"{name}: learning_rate is at least 0, got {rate} at step {step}"
             )
