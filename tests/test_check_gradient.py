@@ -326,3 +326,97 @@ def test_kinks_that_rounding_hides(matrix):
         return penne.svdvals(2 * penne.tanh(4 * x))
 
     assert check_gradient(f, matrix, order=1, projections=1).skipped
+
+
+wrong_sign = lambda: planted(*WRONG["wrong sign"][:2])
+some = np.array([True, True, False])
+LARGE_BESIDE = {
+    "masked": (lambda x: penne.softmax(penne.where(some, wrong_sign()(x), -1e9)), [X]),
+    "masked by adding": (
+        lambda x: penne.softmax(wrong_sign()(x) + np.where(some, 0, -1e12)),
+        [X],
+    ),
+    "clipped far off": (lambda x: wrong_sign()(penne.clip(x, -1e38, 1e38)), [X]),
+    "small": (lambda x: 1e-12 * wrong_sign()(x), [X]),
+    "one large number": (lambda x: wrong_sign()(x), [[0.1, 0.5, -0.7, 1000.0]]),
+    "a larger one": (lambda x: wrong_sign()(x), [[0.1, 0.5, -0.7, 1e9]]),
+    "a large argument": (lambda s, x: wrong_sign()(x) + penne.log(s), [1e4, X]),
+    "a large unit": (lambda s, x: wrong_sign()(x) * (s / 1e6), [1e6, X]),
+    "large data": (
+        lambda x, A: wrong_sign()(A @ (x / 1e5)),
+        [[1e5, 2e5], [[0.1, 0.2], [0.3, 0.4]]],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LARGE_BESIDE)
+@pytest.mark.parametrize("order", [1, 2])
+def test_large_numbers_hide_nothing(case, order):
+    """A wrong sign is found whatever the numbers beside it and the size of a loss."""
+    f, args = LARGE_BESIDE[case]
+    with pytest.raises(WrongGradient):
+        check_gradient(f, *args, order=order)
+
+
+def test_large_and_small_are_smooth():
+    """Numbers of very different sizes are no kinks, nor is the bottom of a square."""
+    for large in (1e3, 1e6):
+        assert check_gradient(penne.log, [large, 0.1]) == (4, 0)
+        assert check_gradient(penne.sqrt, [large, 0.1]) == (4, 0)
+    assert check_gradient(penne.log, [1e-4, 1e-5]) == (4, 0)
+    assert check_gradient(lambda x: x * x, [0.0, 1e-12]) == (4, 0)
+    assert check_gradient(lambda x: penne.maximum(x, -9.0) ** 2, [0.0]) == (2, 0)
+
+
+def test_what_rounding_hides_is_not_checked():
+    """What differences cannot tell from rounding is skipped, and not called right."""
+    smooth = planted(*RIGHT[0][:2])
+    for f in (lambda x: 1e6 + 1e-6 * wrong_sign()(x), lambda x: 1e12 + wrong_sign()(x)):
+        with pytest.raises(ValueError, match="all 3 numbers stand at kinks"):
+            check_gradient(f, X, order=1)
+    assert check_gradient(lambda x: 1e6 + 1e-6 * smooth(x), X, order=1) == (3, 0)
+
+
+@pytest.mark.parametrize("much", [np.inf, 1e200, 1e308])
+@pytest.mark.parametrize("order", [1, 2])
+def test_endless_gradients(much, order):
+    """A gradient that is infinite, or larger than can be squared, is wrong."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * much,))
+    def own_tanh(x):
+        return np.tanh(x)
+
+    with np.errstate(over="ignore"), pytest.raises(WrongGradient):
+        check_gradient(own_tanh, X, order=order)
+
+
+KINKS = {
+    "absolute": (penne.absolute, [[0.0, 1.0]], (2, 2)),
+    "log of it": (lambda x: penne.log(penne.absolute(x) + 1), [[0.0, 0.5]], (2, 2)),
+    "hypot": (np.hypot, [[0.0, 1.0], [0.0, 1.0]], (4, 4)),
+    "largest": (penne.amax, [[2.0, 2.0, 1.0]], (2, 4)),
+    "rectify": (penne.rectify, [[0.0, 1.0, -1.0]], (4, 2)),
+}
+
+
+@pytest.mark.parametrize("case", KINKS)
+def test_kinks_of_every_order(case):
+    """A number at a kink is skipped at the orders above too; the others are checked."""
+    f, args, expected = KINKS[case]
+    assert check_gradient(f, *args) == expected
+
+
+@pytest.mark.parametrize("beside", [0.0, 1.0])
+def test_kinks_in_float32(beside):
+    """A kink is one at whatever width, whatever is drawn, in float32 too."""
+
+    def leaky(x):
+        return penne.where(penne.greater(x, 0), x, 0.1 * x)
+
+    for seed in range(30):
+        x = np.array([0.0, 0.0, 0.0, 0.0, beside])
+        try:
+            checked = check_gradient(leaky, x, float32=True, order=1, seed=seed)
+            assert checked == (1, 4)
+        except ValueError:
+            assert not beside

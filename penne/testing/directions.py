@@ -18,14 +18,17 @@ Direction = Mapping[Parameter, Array]
 NARROWER = (1, 8, 64)
 TINY = 1e-30  # the width of a complex step, which is not subtracted
 AGREE = 1e-3  # how far left and right differences may be apart where it is smooth
+SEEN = 1e-6  # the part of a derivative below which rounding says nothing against it
 
 
 class Derivative(NamedTuple):
-    """A derivative, what rounding may have added to it, and how it was found."""
+    """A derivative, what may be wrong with it, and how it was found; ``rounding``: what
+    may be wrong even with one that is no difference."""
 
     value: float
     noise: float
     how: str
+    rounding: float = 0.0
 
 
 class Directions:
@@ -42,34 +45,57 @@ class Directions:
                 self.held[x] = x.value
         self.order = topological([loss], self.held)
         self.analytic = True
-        self.at, self.size = self._start()
+        self.at = self._value({}, 0.0)
+        self.rounding = self._rounding()
 
-    def _start(self) -> tuple[float, float]:
-        """The loss, and the largest number on the way to it."""
-        values = dict(self.held)
-        PLAIN.evaluate([self.loss], values, True, self.order)
-        arrays = [np.asarray(v) for v in values.values() if not isinstance(v, list)]
-        floats = [a for a in arrays if a.dtype.kind == "f"]
-        finite = [np.abs(v[np.isfinite(v)]).max(initial=0) for v in floats]
-        return float(values[self.loss]), float(max(finite, default=0.0))
+    def _rounding(self) -> float:
+        """How much of a value is rounding: by third differences of values so near that
+        nothing else is left of them, on one side, where no kink is (Moré and Wild 2011,
+        "Estimating computational noise")."""
+        rng = np.random.default_rng(0)
+        along = {
+            p: np.maximum(1, np.abs(x)) * rng.uniform(-1, 1, np.shape(x))
+            for p, x in self.held.items()
+            if isinstance(p, Parameter)
+        }
+        h = self.eps ** (1 / 3) / 100
+        values = np.array([self._value(along, k * h) for k in range(1, 8)])
+        thirds = np.diff(values, n=3) if np.isfinite(values).all() else np.zeros(1)
+        known = self.eps * abs(self.at)
+        return max(known, float(np.abs(thirds).max()) / np.sqrt(20))
 
     def derivative(self, direction: Direction) -> Derivative | None:
         """The derivative along a direction, or None where there is none."""
-        moved = [self.held[p] for p in direction if p in self.held]
-        if not moved:
+        scale = self._scale(direction)
+        if not scale:
             return Derivative(0.0, 0.0, CENTRAL)
-        scale = max(float(np.max(np.abs(x), initial=1.0)) for x in moved)
+        bends = [np.inf]
         for narrower in NARROWER:
             h = self.eps ** (1 / 3) / narrower * scale
             above, below = (self._value(direction, s) for s in (h, -h))
             right, left = (above - self.at) / h, (self.at - below) / h
-            central, noise = (above - below) / (2 * h), 16 * self.eps * self.size / h
+            central, noise = (above - below) / (2 * h), 16 * self.rounding / h
             bend = abs(right - left)
-            if bend <= AGREE * max(abs(right), abs(left)) + 8 * noise:
+            straight = bend <= AGREE * max(abs(right), abs(left)) + 8 * noise
+            if (straight and bend <= min(bends) / 2) or bend <= bends[-1] / 4 < np.inf:
                 unseen = min(bend, 16 * noise)  # of a bend; it may be that of a kink
-                found = Derivative(central, noise + unseen / 2, CENTRAL)
+                least = 16 * self.rounding / scale
+                found = Derivative(central, noise + unseen / 2, CENTRAL, least)
                 return self._sharper(direction, found, h, bend, 16 * noise)
+            if np.isfinite(bend):
+                bends.append(bend)  # that of a kink is as large at any width
         return None
+
+    def _scale(self, direction: Direction) -> float:
+        """What a width is a part of: the least of the numbers moved, each at least 1,
+        by how far each is moved; 0 where none is."""
+        least = np.inf
+        for p in direction.keys() & self.held.keys():
+            moved = direction[p] != 0
+            sizes = np.maximum(1, np.abs(self.held[p][moved]))
+            each = sizes / np.abs(direction[p][moved])
+            least = min(least, float(each.min(initial=np.inf)))
+        return least if np.isfinite(least) else 0.0
 
     def _sharper(
         self,
@@ -85,16 +111,18 @@ class Directions:
         width is a kink, however small, from ``least`` on, what rounding allows for."""
         fine = self._complex(direction) if self.analytic else np.nan
         if _agree(fine, coarse):
-            return Derivative(fine, coarse.noise, "complex step")
+            seen = coarse.noise <= SEEN * abs(fine)
+            noise = 0.0 if seen else coarse.noise
+            return coarse._replace(value=fine, noise=noise, how=COMPLEX)
         above, below = (self._value(direction, s) for s in (h / 2, -h / 2))
         central = (above - below) / h
         halved_bend = abs(above + below - 2 * self.at) / (h / 2)
         if halved_bend > max(0.75 * bend, least):
             return None
         noise = 2 * coarse.noise + 2 * abs(central - coarse.value)
-        halved = Derivative(central, noise, CENTRAL)
+        halved = coarse._replace(value=central, noise=noise)
         if _agree(fine, halved):
-            return Derivative(fine, noise, "complex step")
+            return halved._replace(value=fine, how=COMPLEX)
         self.analytic = False
         return halved
 
@@ -118,8 +146,8 @@ class Directions:
 
 
 def _agree(fine: float, coarse: Derivative) -> bool:
-    slack = 1e-6 * max(abs(coarse.value), abs(fine)) + coarse.noise
+    slack = SEEN * max(abs(coarse.value), abs(fine)) + coarse.noise
     return abs(fine - coarse.value) <= slack
 
 
-CENTRAL = "central difference"
+COMPLEX, CENTRAL = "complex step", "central difference"
