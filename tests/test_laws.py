@@ -153,6 +153,77 @@ class Crooked(Transducer):
         return crooked(self.layer(inp))
 
 
+class Cut(Transducer):
+    """Its inputs get no gradient."""
+
+    def __init__(self):
+        self.layer = Layer([3, 2], 2, rng=0)
+
+    def start(self):
+        self.h = zeros(2)
+
+    def step(self, inp):
+        self.h = self.layer(detach(constant(inp)), self.h)
+        return self.h
+
+
+@pytest.mark.parametrize(
+    "make", [Cut, lambda: Map(crooked), lambda: Stack(Map(crooked), Simple(3, 2))]
+)
+def test_gradients_of_inputs(make):
+    """Gradients of inputs are checked, of what has no parameters too."""
+    (sentence,) = broken_laws(check_transducer, make)
+    assert re.search(r"the gradient for argument \d at", sentence), sentence
+
+
+class Odd(Transducer):
+    """Gives what is no floating expression, of inputs that it takes as numbers."""
+
+    def __init__(self):
+        self.layer = Layer(3, 2, rng=0)
+
+    def start(self):
+        self.odd = False
+
+    def step(self, inp):
+        self.odd = not self.odd
+        y = self.layer(np.asarray(inp) * 2)
+        return None if self.odd else (y, greater(y, 0), inp, 3)
+
+
+class Kinked(Transducer):
+    """Stands at a kink, and nowhere else."""
+
+    def __init__(self):
+        self.b = parameter(np.zeros(3))
+
+    def step(self, inp):
+        return absolute(self.b)
+
+
+def positive(x):
+    """Where x is."""
+    return greater(x, 0)
+
+
+RIGHT = {
+    "numbers alone": (Odd, 3, "holds"),
+    "a kink": (Kinked, -5, "does not apply"),
+    "bools": (lambda: Map(positive), 3, "does not apply"),
+    "kinks": (lambda: Map(rectify), 3, "holds"),
+    "a rectified bias": (lambda: Simple(3, 2, f=rectify, rng=0), 3, "holds"),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_transducers(name):
+    """What gives None, numbers or bools, takes numbers alone, or stands at kinks, is
+    told nothing wrong."""
+    make, insize, verdict = RIGHT[name]
+    report = check_transducer(make, insize=insize, examples=8)
+    assert {o.law: o.verdict for o in report}["gradient"] == verdict
+
+
 TRANSDUCERS = {
     "steps": (Skipping, "transduce against start and steps"),
     "causality": (Ahead, "input 1 was changed, output 0"),

@@ -110,17 +110,20 @@ def check_gradient(
 
 def flat(y: Any) -> list[Expression]:
     """The floating expressions of what a function gave; or TypeError."""
-    parts = (
-        [x for part in y for x in flat(part)] if isinstance(y, (list, tuple)) else []
-    )
-    if isinstance(y, Expression) and y.floating:
-        parts = [y]
-    if isinstance(y, dict):
-        parts = flat(list(y.values()))
+    parts = floating(y)
     if not parts and not isinstance(y, (Expression, int, str, type(None))):
         kind = type(y).__name__
         raise TypeError(f"check_gradient: f gives no floating expression, but {kind}")
     return parts
+
+
+def floating(y: Any) -> list[Expression]:
+    """The floating expressions among lists, tuples, dicts and whatever else."""
+    if isinstance(y, dict):
+        y = list(y.values())
+    if isinstance(y, (list, tuple)):
+        return [x for part in y for x in floating(part)]
+    return [y] if isinstance(y, Expression) and y.floating else []
 
 
 def named_targets(

@@ -167,6 +167,7 @@ class _Seen:
         try:
             self.law.check(self.subject, case)
         except UnsatisfiedAssumption:
+            self.count -= 1
             raise
         except Exception as error:
             self.case, self.error = case, error
