@@ -11,15 +11,16 @@ import numpy as np
 from ..composite import PROJECT, Several
 from ..compute import compute_gradients, compute_values
 from ..differentiate import gradient
-from ..graph import Constant, Expression, Op, Parameter, constant, topological
+from ..graph import OPS, Constant, Expression, Op, Parameter, constant, topological
 from ..modules import Module
-from ..ops import asum
+from ..ops import asum, numerical
 from ..randomness import fixed_masks
 from .directions import Derivative, Directions
 
 Array = np.ndarray[Any, Any]
 CLOSE = {"complex step": 1e-9, "central difference": 1e-6}
 FLOAT32 = 2e-3  # the part of a number that a float32 gradient may be away
+NUMERICAL = (1e-8, 1e-4)  # and that of ``numerical``, and a gradient of it
 
 
 class Checked(NamedTuple):
@@ -188,6 +189,7 @@ class _Check:
         self.numbers = self.skipped = 0
         self.parameters: list[Parameter] = []
         self.smooth: dict[Parameter, Array] = {}
+        self.part = 0.0  # of a number that the gradient may be away
 
     def order(
         self, order: int, outputs: list[Expression], targets: dict[str, Parameter]
@@ -195,6 +197,7 @@ class _Check:
         """The derivatives of one order, or WrongGradient."""
         self.parameters = parameters = list(targets.values())
         loss = self._loss(order, outputs, parameters)
+        self.part = FLOAT32 if self.float32 else _inexact(loss, order)
         directions = Directions(loss, np.float32 if self.float32 else np.float64)
         found = compute_gradients(loss)
         for name, p in targets.items():
@@ -326,12 +329,19 @@ class _Check:
             return "hidden"
         size = max(abs(expected.value), float(np.hypot.reduce(terms)))
         away = abs(float(np.sum(terms)) - expected.value)
-        near = (FLOAT32 if self.float32 else CLOSE[expected.how]) * size
+        near = max(self.part, CLOSE[expected.how]) * size
         if away <= near + expected.rounding < np.inf:
             return "close"
         if not away <= near + expected.noise < np.inf:
             return "away"
         return "close" if expected.noise <= HIDDEN * size else "hidden"
+
+
+def _inexact(loss: Expression, order: int) -> float:
+    """The part of a number that rules may be away that are differences themselves."""
+    rules = [x.op.gradient for x in topological([loss]) if x.op]
+    slopes = [rule for rule in rules if rule in (numerical, OPS["slope"].gradient)]
+    return NUMERICAL[min(order, 2) - 1] if slopes else 0.0
 
 
 Application = tuple[Op, list[Any], Mapping[str, Any]]

@@ -3,6 +3,7 @@
 This module imports hypothesis.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ class Broken(AssertionError):
 class Law(NamedTuple):
     """What holds for every subject of a kind that it ``applies`` to: a name, the
     sentence, a strategy for inputs made for a subject, and a check that raises where it
-    does not hold."""
+    does not hold, given a copy of an input to do with as it likes."""
 
     name: str
     says: str
@@ -122,7 +123,7 @@ def together(
 def _joined(laws: list[Law]) -> Law:
     def check(subject: Any, case: Any) -> None:
         for law in laws:
-            law.check(subject, case)
+            law.check(subject, copy.deepcopy(case))
 
     return Law("all of these", "all of these hold", laws[0].cases, check)
 
@@ -165,7 +166,7 @@ class _Seen:
         """One input more."""
         self.count += 1
         try:
-            self.law.check(self.subject, case)
+            self.law.check(self.subject, copy.deepcopy(case))
         except UnsatisfiedAssumption:
             self.count -= 1
             raise
