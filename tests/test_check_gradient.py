@@ -1,11 +1,23 @@
 """``check_gradient`` finds what is wrong with a gradient, and says what and where."""
 
+import itertools
+
 import numpy as np
 import pytest
 from fixtures import registries  # noqa: F401  # for every test here
 
 import penne
-from penne import Dropout, Layer, LayerNorm, asum, cell, detach, layer_norm, parameter
+from penne import (
+    Dropout,
+    Layer,
+    LayerNorm,
+    asum,
+    cell,
+    compute_value,
+    detach,
+    layer_norm,
+    parameter,
+)
 from penne.differentiate import Pending
 from penne.graph import OPS
 from penne.ops.sorting import median
@@ -420,3 +432,78 @@ def test_kinks_in_float32(beside):
             assert checked == (1, 4)
         except ValueError:
             assert not beside
+
+
+def baked_sine():
+    """sin, in whose gradient stands a value of x."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * np.cos(compute_value(x)),))
+    def own_sin(x):
+        return np.sin(x)
+
+    return own_sin
+
+
+BAKED = {
+    "rule": (lambda x: penne.tanh(baked_sine()(x)), "own_sin: the gradient for argum"),
+    "rule alone": (lambda x: baked_sine()(x), "own_sin: the gradient for argument 1"),
+    "factor": (lambda x: x * compute_value(x), "<lambda>: the value for the sum of"),
+    "the array itself": (lambda x: x * x.value, "<lambda>: the value for the sum of"),
+    "term": (
+        lambda x: penne.tanh(x) + np.cos(x.value),
+        "<lambda>: the value for the s",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAKED)
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("float32", [False, True])
+def test_values_in_the_graph(case, order, float32):
+    """A value that stands in the graph, or in that of its gradient, where x should, is
+    an error that names what has it there; parameters are as before."""
+    f, message = BAKED[case]
+    p = parameter(np.array(X, np.float32 if float32 else float))
+    array, before = p.value, p.value.copy()
+    with pytest.raises(WrongGradient, match="built again") as caught:
+        check_gradient(f, p, order=order, float32=float32)
+    assert f"check_gradient: {message}" in str(caught.value)
+    assert str(caught.value).endswith("write ops of x")
+    assert p.value is array
+    assert (array == before).all()
+
+
+def test_values_that_choose():
+    """What chooses by values, where there is a choice, is no value in the graph; nor is
+    what is drawn anew, counts, or can be built once alone."""
+    first, counted = iter([2.0]), itertools.count(1.0)
+    chosen = [
+        lambda x: x[int(np.argmax(x.value))],
+        lambda x: x if compute_value(asum(x)) > 4 else 2 * x,
+        lambda x: Dropout(0.5, rng=0)(x),
+        lambda x: x * next(counted),
+        lambda x: x * next(first),
+    ]
+    for f in chosen:
+        assert check_gradient(f, np.ones(4), order=1) == (4, 0)
+
+
+def test_fault_beside_what_is_not_finite():
+    """The op at fault is named where others stand at numbers that are not finite; such
+    numbers cannot be varied."""
+    wrong, mask = wrong_sign(), penne.constant(np.array([1.0, 1.0] + [0.0] * 5))
+    with np.errstate(divide="ignore"), pytest.raises(WrongGradient) as caught:
+        check_gradient(
+            lambda x: wrong(penne.softmax(x + penne.log(mask))), np.linspace(-1, 1, 7)
+        )
+    assert caught.value.op == "elementwise"
+    for number in (np.inf, -np.inf, np.nan):
+        with pytest.raises(ValueError, match="argument 1 has numbers that are not fin"):
+            check_gradient(penne.tanh, [number, 1.0])
+
+
+@pytest.mark.parametrize("given", [{"order": 0}, {"order": -3}, {"projections": 0}])
+def test_nothing_is_no_success(given):
+    """No order and no projection are errors: nothing would be checked."""
+    with pytest.raises(ValueError, match="order and projections are at least 1, got"):
+        check_gradient(penne.tanh, X, **given)

@@ -108,6 +108,7 @@ ORDER = [
     "lm",
     "testing.directions",
     "testing.differences",
+    "testing.rebuilt",
     "testing.gradients",
     "fast.threads",
     "fast.buffers",

@@ -1,6 +1,6 @@
 """Is a gradient the derivative?  Asked along random directions, to second order.
 
-This module imports ``differences``, ``differentiate`` and ``compute``.
+This module imports ``directions``, ``rebuilt``, ``differentiate`` and ``compute``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +16,17 @@ from ..modules import Module
 from ..ops import asum, numerical
 from ..randomness import fixed_masks
 from .directions import Derivative, Directions
+from .rebuilt import Apart, rebuilt
 
 Array = np.ndarray[Any, Any]
 CLOSE = {"complex step": 1e-9, "central difference": 1e-6}
+ROUNDED = 1e-6, 1e-4  # what rounding does between graphs of the same ops; in float32
 FLOAT32 = 2e-3  # the part of a number that a float32 gradient may be away
 NUMERICAL = (1e-8, 1e-4)  # and that of ``numerical``, and a gradient of it
+
+
+REBUILT = "the graph built again where numbers have moved"
+BAKED = "; compute_value(x) and NumPy give what does not change with x, write ops of x"
 
 
 class Checked(NamedTuple):
@@ -47,13 +53,14 @@ class WrongGradient(AssertionError):
         self.how = expected.how
 
     def __str__(self) -> str:
-        which = "second derivative" if self.order == 2 else "gradient"
+        which = ["value", "gradient", "second derivative"][min(self.order, 2)]
         if self.order > 2:
             which = f"derivative of order {self.order}"
         place = f" at {list(self.index)}" if self.index else ""
         return (
             f"check_gradient: {self.op}: the {which} for {self.argument}{place} is "
             f"{self.found:.10g}, by {self.how} {self.expected:.10g}"
+            + (BAKED if self.how == REBUILT else "")
         )
 
 
@@ -77,11 +84,14 @@ def check_gradient(
     sum(u * y * y), and so on.  Where left and right differences disagree at every
     width there is no derivative: a kink; that number is skipped, at this order and
     those above, and counted.  So is one whose derivative is lost in the rounding of
-    the values, which is measured (Moré and Wild 2011).
+    the values, which is measured (Moré and Wild 2011).  Then f is called again where
+    numbers have moved by a hundredth: the graph that it builds there has to be that
+    which it built at first, with no value of another place in it.
 
     Raises WrongGradient, an AssertionError that names argument, index, both numbers
     and the op at fault; TypeError for float32, of which differences show little, unless
-    ``float32=True`` (then to 3 digits); ValueError where nothing can be varied.
+    ``float32=True`` (then to 3 digits); ValueError where nothing can be varied, or all
+    that is is skipped.
 
     Nothing is changed: values are put in place of the parameters' own.
 
@@ -89,17 +99,17 @@ def check_gradient(
     >>> check_gradient(sigmoid, [[0.5, -1.0]])
     Checked(numbers=4, skipped=0)
     """
-    given = [_varied(a, float32) for a in args]
-    check = _Check(np.random.default_rng(seed), float32, projections)
+    if order < 1 or projections < 1:
+        raise ValueError(
+            "check_gradient: order and projections are at least 1, got "
+            f"{order} and {projections}"
+        )
+    check = _Check(f, args, params, float32, projections, seed)
     with fixed_masks():
-        outputs = flat(f(*given, **params))
-        targets = named_targets(f, given, outputs)
-        check_dtypes(targets, float32)
         try:
-            for k in range(1, order + 1):
-                check.order(k, outputs, targets)
+            check.orders(order)
         except WrongGradient as wrong:
-            wrong.op = _at_fault(outputs, wrong.order, float32) or name_of(f)
+            wrong.op = _at_fault(check.outputs, wrong, float32) or name_of(f)
             raise
     if check.skipped and not check.numbers:
         raise NothingChecked(
@@ -147,9 +157,15 @@ def named_targets(
     return targets
 
 
-def check_dtypes(targets: dict[str, Parameter], float32: bool) -> None:
-    """TypeError where a number is too coarse for differences."""
+def check_numbers(targets: dict[str, Parameter], float32: bool) -> None:
+    """TypeError where a number is too coarse for differences, ValueError where it is
+    not finite."""
     for name, p in targets.items():
+        if not np.isfinite(p.value).all():
+            raise ValueError(
+                f"check_gradient: {name} has numbers that are not finite and cannot be "
+                "varied; write them as constants within f"
+            )
         if p.dtype != np.float64 and not (float32 and p.dtype == np.float32):
             raise TypeError(
                 f"check_gradient: {name} is {p.dtype}, which differences show too "
@@ -184,23 +200,63 @@ MORE_TRIES = 60  # of any number of others: equals may show their kink in one of
 class _Check:
     """One check: the numbers counted, the random generator, what is close."""
 
-    def __init__(self, rng: np.random.Generator, float32: bool, projections: int):
-        self.rng, self.float32, self.projections = rng, float32, projections
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        params: Mapping[str, Any],
+        float32: bool,
+        projections: int = 1,
+        seed: int = 0,
+    ):
+        given = [_varied(a, float32) for a in args]
+        self.rng, self.seed = np.random.default_rng(seed), seed
+        self.float32, self.projections = float32, projections
+        self.build = lambda: flat(f(*given, **params))
+        self.outputs = self.build()
+        self.targets = named_targets(f, given, self.outputs)
+        self.parameters = list(self.targets.values())
+        check_numbers(self.targets, float32)
+        self.smooth = {p: np.ones(p.size, bool) for p in self.parameters}
         self.numbers = self.skipped = 0
-        self.parameters: list[Parameter] = []
-        self.smooth: dict[Parameter, Array] = {}
         self.part = 0.0  # of a number that the gradient may be away
 
-    def order(
-        self, order: int, outputs: list[Expression], targets: dict[str, Parameter]
-    ) -> None:
+    def orders(self, most: int) -> None:
+        """The derivatives up to an order, and the graph built again; or
+        WrongGradient."""
+        for order in range(1, most + 1):
+            self.order(order)
+        first, again = self._losses(most, self.outputs), lambda: self._again(most)
+        apart = rebuilt(first, again, self.parameters, ROUNDED[self.float32])
+        if apart:
+            self._raise_apart(apart)
+
+    def _raise_apart(self, apart: Apart) -> None:
+        name = "the sum of its outputs"
+        index: tuple[int, ...] = ()
+        for path, p in self.targets.items():
+            if p is apart.parameter:
+                name, index = path, self._index(p, apart.at)
+        right = Derivative(apart.expected, 0.0, REBUILT)
+        raise WrongGradient(name, index, apart.found, right, apart.order)
+
+    def _again(self, most: int) -> list[Expression]:
+        outputs = self.build()
+        assert [y.shape for y in outputs] == [y.shape for y in self.outputs]
+        return self._losses(most, outputs)
+
+    def _losses(self, most: int, outputs: list[Expression]) -> list[Expression]:
+        """The numbers of all orders, by the same random ones each time."""
+        self.rng = np.random.default_rng(self.seed)
+        return [self._loss(k, outputs) for k in range(1, most + 1)]
+
+    def order(self, order: int) -> None:
         """The derivatives of one order, or WrongGradient."""
-        self.parameters = parameters = list(targets.values())
-        loss = self._loss(order, outputs, parameters)
+        loss = self._loss(order, self.outputs)
         self.part = FLOAT32 if self.float32 else _inexact(loss, order)
         directions = Directions(loss, np.float32 if self.float32 else np.float64)
         found = compute_gradients(loss)
-        for name, p in targets.items():
+        for name, p in self.targets.items():
             g = np.asarray(found.get(p, np.zeros(p.shape)), np.float64).reshape(-1)
             if not g.size:
                 continue
@@ -217,20 +273,17 @@ class _Check:
     def _support(self, p: Parameter, k: int) -> Array:
         """The numbers of p that are moved together: all that have not been skipped, at
         an order below either, and from the second time on half of them."""
-        smooth = self.smooth.setdefault(p, np.ones(p.size, bool))
-        support = np.flatnonzero(smooth)
+        support = np.flatnonzero(self.smooth[p])
         if k and len(support) > 3:
             return self.rng.choice(support, len(support) // 2, replace=False)
         return support
 
-    def _loss(
-        self, order: int, outputs: list[Expression], parameters: list[Parameter]
-    ) -> Expression:
+    def _loss(self, order: int, outputs: list[Expression]) -> Expression:
         """A number whose gradient is that of ``order``."""
         ys = outputs if order == 1 else [y * y for y in outputs]
         loss = self._projected(ys)
         for _ in range(order - 1):
-            loss = self._projected(gradient(loss, parameters))
+            loss = self._projected(gradient(loss, self.parameters))
         return loss
 
     def _projected(self, ys: Sequence[Expression]) -> Expression:
@@ -318,9 +371,12 @@ class _Check:
     ) -> None:
         assert expected is not None
         at = int(support[0])
-        index = tuple(int(i) for i in np.unravel_index(at, p.shape))
+        index = self._index(p, at)
         exact = expected._replace(value=expected.value / v[at])
         raise WrongGradient(name, index, float(g[at]), exact, order)
+
+    def _index(self, p: Parameter, at: int) -> tuple[int, ...]:
+        return tuple(int(i) for i in np.unravel_index(at, p.shape))
 
     def _verdict(self, terms: Array, expected: Derivative | None) -> str:
         """Whether what the gradient says is "close" to what was found, is "away", or
@@ -347,20 +403,20 @@ def _inexact(loss: Expression, order: int) -> float:
 Application = tuple[Op, list[Any], Mapping[str, Any]]
 
 
-def _at_fault(outputs: list[Expression], order: int, float32: bool) -> str:
+def _at_fault(outputs: list[Expression], wrong: WrongGradient, float32: bool) -> str:
     """The first op whose own rule is wrong where it stands, by its name; where none is
-    by itself, the op that is applied last."""
+    by itself, the op that is applied last, but for a graph with values in it, which f
+    has put there."""
     found = list(_applications(outputs))
     for op, arrays, params in found:
-        alone = _applied(op)
         try:
-            if len(found) > 1 and op.gradient is not None:
-                check_gradient(alone, *arrays, order=order, float32=float32, **params)
+            if op.gradient is not None:
+                _Check(op, arrays, params, float32).orders(wrong.order)
         except WrongGradient:
             return op.name
-        except (ValueError, TypeError):
+        except Exception:  # where it stands nothing can be said of it
             continue
-    return found[-1][0].name if found else ""
+    return found[-1][0].name if found and wrong.how != REBUILT else ""
 
 
 def _applications(outputs: list[Expression]) -> Iterator[Application]:
@@ -378,11 +434,3 @@ def _within(op: Op, arrays: list[Any], params: Any) -> Iterator[Application]:
             yield from _within(inner, given, static)
     elif op is not PROJECT:
         yield op, arrays, params
-
-
-def _applied(op: Op) -> Callable[..., Expression]:
-    def applied(*args: Any, **params: Any) -> Expression:
-        return op(*args, **params)
-
-    applied.__name__ = op.name
-    return applied
