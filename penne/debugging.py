@@ -203,7 +203,7 @@ def report_gradients(
 
 def _row(name: str, p: Parameter, g: Array | None, state: str) -> Row:
     g = np.zeros(p.shape) if g is None else np.asarray(g)
-    units = np.any(g.reshape(-1, *g.shape[-1:]) != 0, axis=0)
+    units = np.any(g != 0, axis=tuple(range(g.ndim - 1)))
     dead = int(np.size(units) - np.count_nonzero(units))
     return Row(name, p.shape, _largest(p.value), _largest(g), dead, state)
 

@@ -245,6 +245,18 @@ def test_reports_agree():
         assert row.shape == g.shape
 
 
+def test_reports_of_every_shape():
+    """A parameter may be a number, or have an axis without units."""
+    m = Module()
+    shapes = [(), (0,), (0, 3), (3, 0), (2, 3, 4)]
+    for k, shape in enumerate(shapes):
+        setattr(m, f"p{k}", Parameter(np.ones(shape)))
+    loss = sum((asum(p) for p in m.names().values()), 0 * asum(m.p0))
+    rows = {row.shape: row for row in report_gradients(loss, m).rows}
+    assert [rows[shape].dead_units for shape in shapes] == [0, 0, 3, 0, 0]
+    assert [rows[shape].gradient for shape in shapes] == [1, 0, 0, 0, 1]
+
+
 def test_reports_refuse():
     """What is no module, or no scalar, is refused."""
     p = parameter([1.0, 2.0])

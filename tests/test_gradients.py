@@ -498,3 +498,10 @@ def test_checker_touches_nothing():
     assert (array == before).all()
     assert found[x].dtype == "float64"
     np.testing.assert_allclose(found[x], np.exp([0.5, 1.5]), rtol=1e-8)
+
+
+@pytest.mark.parametrize("loss", [parameter([1.0, 2.0]), constant(1), 3.0])
+def test_differences_of_a_scalar_alone(loss):
+    """check_gradients takes a floating scalar."""
+    with pytest.raises(ValueError, match="check_gradients: the loss is no scalar, "):
+        check_gradients(loss)

@@ -290,6 +290,8 @@ def test_inputs_of_every_kind():
     check_transducer(lambda: GRU(2, 3, rng=0), inputs=two, examples=2)
     with pytest.raises(TypeError, match=r"make\(\) gives a transducer, got Layer"):
         check_transducer(lambda: Layer(3, 2))
+    with pytest.raises(TypeError, match=r"makes a transducer, got Simple; write lamb"):
+        check_transducer(Simple(3, 2))
     with pytest.raises(ValueError, match="no law 'casuality' here; steps, causality"):
         check_transducer(lambda: Simple(3, 2), without=["casuality"])
 
@@ -451,6 +453,8 @@ def test_op_arguments():
         check_op(lambda x: x)
     with pytest.raises(ValueError, match="a function of shapes; give calls="):
         check_op(op(lambda *shapes: "()->()")(lambda x: x))
+    with pytest.raises(ValueError, match="examples: at least 1 is tried, got 0"):
+        check_op(penne.tanh, examples=0)
     check_op(penne.log, domains="positive", examples=3)
     check_op(penne.softmax, examples=3)
 
@@ -497,7 +501,10 @@ class Sparse(Trainer):
 
 
 TRAINERS = {
-    "zero gradient": (Drifting, "the parameter after step 1"),
+    "zero gradient": (
+        Drifting,
+        r"the parameter of shape \(2,\) and float64 after step 1",
+    ),
     "resuming": (Counting, "resumed and in one go"),
     "sparse": (Sparse, "rows looked up and one-hot products"),
     "quadratic": (lambda rate: SGD(1e-5), "0.97 of the distance is left|of the dist"),
@@ -539,10 +546,36 @@ def test_paper_is_compared():
     assert "moves nothing but what its paper says" in sentence
 
 
+class Climbing(Trainer):
+    """Descends for vectors in float64 alone."""
+
+    up = staticmethod(lambda g: False)
+
+    def _change(self, g, step, *memory):
+        return step.rate * (-g if self.up(g) else g)
+
+
+@pytest.mark.parametrize(
+    ("up", "seen"),
+    [
+        (lambda g: g.ndim == 2, r"shape \(2, 3\) and float64 after step 1"),
+        (lambda g: g.ndim == 0, r"shape \(\) and float64 after step 1"),
+        (lambda g: g.dtype == np.float32, r"shape \(2,\) and float32 after step 1"),
+    ],
+)
+def test_paper_is_compared_for_all_kinds(up, seen, monkeypatch):
+    """Matrices, numbers and float32 go as the paper says, too."""
+    monkeypatch.setattr(Climbing, "up", staticmethod(up))
+    with pytest.raises(Broken, match=seen):
+        check_trainer(lambda: Climbing(0.1), paper=lambda g, memory, t: 0.1 * g)
+
+
 def test_trainer_arguments():
     """What is no trainer, or the same one twice, is an error."""
     with pytest.raises(TypeError, match=r"make\(\) gives a trainer, got ABCMeta"):
         check_trainer(lambda: SGD)
+    with pytest.raises(TypeError, match=r"a function that makes a trainer, got Stoch"):
+        check_trainer(SGD(0.1))
     one = SGD()
     with pytest.raises(ValueError, match="the same trainer twice"):
         check_trainer(lambda: one)

@@ -59,6 +59,52 @@ def test_executor(run, pytester, options, seen):
     assert (pytester.path / "seen").read_text().split() == seen
 
 
+PROFILE = """
+    from hypothesis import settings
+
+    def test_profile():
+        assert settings().max_examples == {}
+"""
+
+UNITTEST = """
+    import unittest
+    from penne.doorway import current
+
+    class TestOfTheLibrary(unittest.TestCase):
+        def test_one(self):
+            self.assertEqual(type(current()).__name__, "Fast")
+
+    def test_two():
+        pass
+"""
+
+
+def test_both_where_nothing_runs_twice(run):
+    """What pytest cannot run twice is run by the executor in force; that is said."""
+    result = run(UNITTEST, "--executor=both", "-v", ini="filterwarnings = error")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["penne: run once, *: 1 of 3 tests"])
+
+
+def test_own_profile(run, pytester):
+    """A project's own profile of the same name stands."""
+    pytester.makeconftest(
+        """
+        from hypothesis import settings
+        settings.register_profile("ci", max_examples=7)
+        """
+    )
+    text = PROFILE.replace("{}", "7")
+    run(text, "--hypothesis-profile=ci").assert_outcomes(passed=1)
+
+
+def test_unknown_profile(run):
+    """A profile that there is not is an error of usage."""
+    result = run("def test_one(): pass", ini="penne_profile = fast")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*penne_profile is one of ci, dev, thorough, got*"])
+
+
 def test_decorators(run):
     """Each op, transducer and trainer of penne's is a test."""
     run(
@@ -82,20 +128,13 @@ def test_decorators(run):
     ).stdout.fnmatch_lines(["*test_op[[]tanh]", "*[[]LongShort*", "*[[]Adam]"])
 
 
-PROFILE = """
-    from hypothesis import settings
-
-    def test_profile():
-        assert settings().max_examples == {}
-"""
-
-
 @pytest.mark.parametrize(
     ("options", "ini", "expected"),
     [
         (["--hypothesis-profile=thorough"], "", 500),
         ([], "penne_profile = ci", 25),
         (["--hypothesis-profile=thorough"], "penne_profile = ci", 500),
+        (["--hypothesis-profile=ci"], "", 25),
         ([], "", 100),
     ],
 )

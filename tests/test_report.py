@@ -23,6 +23,12 @@ def test_report(capsys, tmp_path):
     assert all(o["verdict"] == "holds" and o["cases"] for o in found["trainers"])
 
 
+def test_names(capsys):
+    """A subject has the name by which penne gives it away, too."""
+    assert main(["SGD", "--examples", "1"]) == 0
+    assert "StochasticGradientDescent " in capsys.readouterr().out
+
+
 def test_broken(capsys, monkeypatch):
     """What is broken is shown, with the sentence, and the command ends with 1."""
     gradients = Fast.gradients
@@ -43,3 +49,6 @@ def test_nothing(capsys):
     with pytest.raises(SystemExit):
         main(["tanhh"])
     assert "nothing called tanhh" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["tanh", "--examples", "0"])
+    assert "--examples is at least 1, got 0" in capsys.readouterr().err

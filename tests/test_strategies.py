@@ -120,6 +120,7 @@ WRONG = [
     (lambda: strategies.ragged(st.none(), max_batch=-1), "sizes are at least 0"),
     (lambda: strategies.trees(3), "leaves is a strategy, got 3"),
     (lambda: strategies.words(alphabet=""), "at least one letter"),
+    (lambda: strategies.words(max_length=0), "max_length is at least 1, got 0"),
     (lambda: strategies.corpora(max_lines=0), "at least 1 line"),
 ]
 

@@ -5,7 +5,7 @@
 One line for each subject, one column for each law: the number of inputs tried, ``-``
 where the law says nothing of it, ``BROKEN`` where it does not hold, with the sentence
 and the smallest input below.  Exits with 1 if anything is broken.  NAMEs choose
-subjects.
+subjects, as the table or penne calls them: LSTM, LongShortTermMemory.
 """
 
 import argparse
@@ -30,6 +30,8 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--examples", type=int, default=5, help="inputs for each law")
     parser.add_argument("--json", metavar="FILE", help="write the report here too")
     asked = parser.parse_args(given)
+    if asked.examples < 1:
+        parser.error(f"--examples is at least 1, got {asked.examples}")
     start = time.perf_counter()
     sections = {
         kind: list(_printed(kind, _reports(kind, asked.names, asked.examples)))
@@ -47,14 +49,18 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def _reports(kind: str, names: Sequence[str], examples: int) -> Iterator[Any]:
     """A report for each subject of a kind, as it is made."""
+    from .. import optimize, recurrent
     from .op_laws import op_report
     from .registry import TRAINERS, TRANSDUCERS
     from .tables import TABLE
     from .trainer_laws import trainer_report
     from .transducer_laws import transducer_report
 
+    given = [vars(home).get(n) for n in names for home in (recurrent, optimize)]
+    meant = {*names, *(getattr(known, "__name__", "") for known in given)}
+
     def asked(name: str) -> bool:
-        return not names or name in names
+        return not names or name in meant
 
     if kind == "ops":
         rows = [row for row in TABLE.values() if asked(row.name)]

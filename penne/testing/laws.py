@@ -84,6 +84,8 @@ def examine(
     without: Iterable[str] = (),
 ) -> Report:
     """Each law but those named in ``without``, on up to ``examples`` inputs."""
+    if examples < 1:
+        raise ValueError(f"examples: at least 1 is tried, got {examples}")
     laws, without = list(laws), set(without)
     unknown = without - {law.name for law in laws}
     if unknown:
@@ -224,6 +226,19 @@ def _numbers(numbers: Any) -> str:
     if isinstance(numbers, list):
         return f"[{', '.join(map(_numbers, numbers))}]"
     return f"{numbers:.6g}" if isinstance(numbers, float) else str(numbers)
+
+
+def made_by(make: Any, kind: type, check: str, noun: str) -> Any:
+    """What ``make()`` makes, a ``kind``; or TypeError."""
+    if not callable(make):
+        raise TypeError(
+            f"{check}: takes a function that makes a {noun}, got "
+            f"{type(make).__name__}; write lambda: before it"
+        )
+    made = make()
+    if not isinstance(made, kind):
+        raise TypeError(f"{check}: make() gives a {noun}, got {type(made).__name__}")
+    return made
 
 
 def same(found: Any, expected: Any, what: str) -> None:

@@ -1,7 +1,8 @@
 """The pytest plugin.
 
 ``--executor=plain|fast|both``: each test by the plain executor, by the one that batches
-(graphs of any size), or by both in turn; without it, by the one in force.
+(graphs of any size), or by both in turn; without it, by the one in force.  What pytest
+cannot run twice, as a ``unittest.TestCase``, is run by the one in force, and counted.
 
 ``--hypothesis-profile=ci|dev|thorough``, or ``penne_profile = ci`` in pytest's own
 configuration: profiles of hypothesis.  ``ci`` draws the same in every run, ``dev``
@@ -48,19 +49,28 @@ def register(wanted: str, given: str | None = None) -> None:
     from hypothesis import HealthCheck, settings
     from hypothesis.errors import InvalidArgument
 
+    if wanted and wanted not in PROFILES:
+        known = ", ".join(PROFILES)
+        raise pytest.UsageError(f"penne_profile is one of {known}, got {wanted!r}")
     quiet: dict[str, Any] = {
         "deadline": None,
         "suppress_health_check": [HealthCheck.too_slow],
     }
     for name, profile in PROFILES.items():
         try:
-            known = settings.get_profile(name) and not wanted
+            own = not wanted and not _hypothesis_own(settings.get_profile(name))
         except InvalidArgument:
-            known = False
-        if not known:
+            own = False
+        if not own:
             settings.register_profile(name, **profile, **quiet)
     if wanted and not given:
         settings.load_profile(wanted)
+
+
+def _hypothesis_own(profile: Any) -> bool:
+    """Whether it is the profile "ci" that hypothesis itself brings."""
+    drawn = profile.derandomize, profile.max_examples, profile.print_blob
+    return drawn == (True, 100, True) and profile.database is None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,11 +80,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("penne_executor", both, indirect=True, scope="session")
 
 
+def pytest_report_collectionfinish(
+    config: pytest.Config, items: list[pytest.Item]
+) -> list[str]:
+    """How many tests are run once where they were to be run by both executors."""
+    if config.getoption("--executor") != "both":
+        return []
+    calls = [getattr(getattr(x, "callspec", None), "params", {}) for x in items]
+    once = sum("penne_executor" not in params for params in calls)
+    text = "penne: run once, by the executor in force, as they take no parameters"
+    return [f"{text}: {once} of {len(items)} tests"] if once else []
+
+
 @pytest.fixture(autouse=True, scope="session")
 def penne_executor(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The executor that tests run by: "plain", "fast", or None for the one in force."""
     name = getattr(request, "param", request.config.getoption("--executor"))
-    if name is None:
+    if name in (None, "both"):
         yield None
         return
     from .batched import process

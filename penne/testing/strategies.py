@@ -235,6 +235,8 @@ def words(*, alphabet: str = "abc", max_length: int = 4) -> st.SearchStrategy[st
     """Words over a small alphabet."""
     if not alphabet:
         raise ValueError("words: alphabet has at least one letter")
+    if max_length < 1:
+        raise ValueError(f"words: max_length is at least 1, got {max_length}")
     return st.text(alphabet, min_size=1, max_size=max_length)
 
 

@@ -20,7 +20,7 @@ from ..modules import Module
 from ..ops import add, asum, one_hot, tanh
 from ..optimize.trainer import Trainer
 from ..settings import default_dtype
-from .laws import Broken, Law, Report, close, examine, same
+from .laws import Broken, Law, Report, close, examine, made_by, same
 
 Array = np.ndarray[Any, Any]
 MOST_STEPS = 3000  # to come near the optimum of a quadratic
@@ -94,19 +94,30 @@ class Network(Module):
 # --- laws -----------------------------------------------------------------------------
 
 
+STARTS = [  # what is trained with a vector's gradients: of every rank, of both dtypes
+    np.array([1.0, -2.0]),
+    np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]]),
+    np.array(2.0),
+    np.array([1.0, -2.0], np.float32),
+]
+
+
 def _zero(subject: Subject, case: Slopes) -> None:
     """With a paper, what it says at every step; without, at the first."""
-    trainer, p = subject.make(), parameter(np.array([1.0, -2.0]))
-    twin, memory = p.value.copy(), {}
     steps = case.gradients if subject.paper else [[0.0, 0.0]]
-    for t, g in enumerate(steps, 1):
-        memory["p"] = twin
-        if subject.paper:
-            twin = twin - subject.paper(np.array(g), memory, t)
-        elif trainer.decoupled:
-            twin = twin * (1 - trainer._rate(0) * trainer.weight_decay)
-        trainer.receive(asum(p * constant(np.array(g))))
-        close(p.value, twin, f"the parameter after step {t}")
+    for start in STARTS:
+        trainer, p = subject.make(), parameter(start)
+        what = f"the parameter of shape {p.shape} and {p.dtype}"
+        twin, memory = p.value.copy(), {}
+        for t, (one, two) in enumerate(steps, 1):
+            g = np.resize(np.array([one, two], p.dtype), p.shape)
+            memory["p"] = twin
+            if subject.paper:
+                twin = twin - subject.paper(g, memory, t)
+            elif trainer.decoupled:
+                twin = twin * (1 - trainer._rate(0) * trainer.weight_decay)
+            trainer.receive(asum(p * constant(g)))
+            close(p.value, twin, f"{what} after step {t}", p.dtype)
 
 
 def _resumes(subject: Subject, case: Run) -> None:
@@ -218,7 +229,8 @@ def check_trainer(
 
     ``zero gradient``: a zero gradient moves nothing but what its paper says: with
     ``paper(g, memory, t)``, as in ``penne.testing.papers``, all steps are its; without
-    one, a first gradient of zero moves nothing but by decoupled weight decay ·
+    one, a first gradient of zero moves nothing but by decoupled weight decay; of a
+    number, a vector and a matrix each, and of a vector in float32 ·
     ``resuming`` from a saved state is bit for bit · ``order``: that of parameters is
     irrelevant · ``sparse``: rows looked up and products with one-hot vectors agree (not
     asked of ``lazy=True``) · ``quadratic``: it comes within 5 % of the distance to the
@@ -243,10 +255,7 @@ def trainer_report(
     examples: int = 10,
 ) -> Report:
     """The same as a report alone."""
-    made = make()
-    if not isinstance(made, Trainer):
-        kind = type(made).__name__
-        raise TypeError(f"check_trainer: make() gives a trainer, got {kind}")
+    made = made_by(make, Trainer, "check_trainer", "trainer")
     if made is make():
         raise ValueError("check_trainer: make() gives the same trainer twice")
     with default_dtype("float64"), plain():

@@ -28,7 +28,7 @@ from ..recurrent import Map, Stack, Transducer
 from ..settings import default_dtype
 from .batched import batching
 from .gradients import NothingChecked, check_gradient, floating
-from .laws import Broken, Law, Report, close, examine, same
+from .laws import Broken, Law, Report, close, examine, made_by, same
 
 Array = np.ndarray[Any, Any]
 HALVES = st.integers(-4, 4).map(lambda n: n / 2)
@@ -422,9 +422,6 @@ def transducer_report(
 ) -> Report:
     """The same as a report alone."""
     with default_dtype("float64"), training(False):
-        made = make()
-        if not isinstance(made, Transducer):
-            kind = type(made).__name__
-            raise TypeError(f"check_transducer: make() gives a transducer, got {kind}")
+        made = made_by(make, Transducer, "check_transducer", "transducer")
         subject = Subject(made, inputs or step_inputs(insize))
         return examine(name or type(made).__name__, subject, LAWS, examples, without)
