@@ -9,7 +9,7 @@ from test_gradients import assert_gradients, projected
 
 import penne
 from penne import compute_value, constant, newaxis, parameter
-from penne.graph import topological
+from penne.graph import OPS, topological
 from penne.testing.batched import batching
 
 seeds = st.integers(0, 2**32 - 1)
@@ -137,6 +137,19 @@ def test_getitem_gradient(case, seed):
     rng = np.random.default_rng(seed)
     p = parameter(rng.normal(size=shape))
     assert_gradients(projected(p[index] * p[index], rng))
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_of_two_at_one_place_the_later(step):
+    """However the index lies in memory: NumPy itself goes as it lies there."""
+    rng = np.random.default_rng(0)
+    index, value = rng.integers(0, 3, (4, 6)), rng.normal(size=(4, 6))
+    expected = np.zeros((4, 3))
+    for row, k in np.ndindex(4, 6):
+        expected[row, index[row, k]] = value[row, k]
+    v, i = (np.array(x[:, ::step])[:, ::step] for x in (value, index))
+    found = OPS["overwrite"].forward(np.zeros((4, 3)), v, i)
+    assert (found == expected).all()
 
 
 @given(indices(), seeds)

@@ -195,7 +195,7 @@ def overwrite(x: Array, v: Array, i: Array) -> Array:
     """A copy of x in which v_k stands at i_k; of two at one place, the later."""
     loop = np.broadcast_shapes(x.shape[:-1], v.shape[:-1], np.shape(i)[:-1])
     y = np.array(np.broadcast_to(x, loop + x.shape[-1:]), np.result_type(x, v))
-    y[(*_grids(loop, 1), i)] = v
+    y[(*_grids(loop, 1), np.ascontiguousarray(i))] = v  # NumPy goes as i lies in memory
     return y
 
 
