@@ -12,6 +12,7 @@ This module imports ``compute``, ``clipping``, ``limits``, ``modules`` and ``row
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cache
 from math import inf, isfinite
 from typing import Any, ClassVar, TypeVar
 
@@ -212,10 +213,12 @@ class Trainer(ABC):
     def _is_sound(self, p: Parameter, rate: float) -> bool:
         """Whether no update of p by a tame gradient can fail: all that it depends on is
         finite, and settings do not turn into 0 or infinity in its dtype."""
-        given = [x for x in vars(self).values() if isinstance(x, float)]
-        kind, kept = p.value.dtype, (p.value, *self.memory.get(p, ()))
-        sound = all(_fits(x, kind) for x in (rate, *given))
-        return sound and all(isfinite(np.vdot(x, x)) for x in kept)
+        least, most = _range(p.value.dtype)
+        for x in (rate, *vars(self).values()):
+            if x and type(x) is float and not least <= abs(x) <= most:
+                return False
+        value = p.value  # a product with what is infinite is not finite
+        return all(isfinite(np.vdot(value, x)) for x in self.memory.get(p) or [value])
 
     def _update(
         self, p: Parameter, g: Any, scale: float, rate: float, direct: bool
@@ -354,10 +357,11 @@ def _is_tame(g: Any) -> bool:
     return float(np.vdot(g, g)) < TAME * float(np.finfo(g.dtype).max)
 
 
-def _fits(number: float, kind: np.dtype[Any]) -> bool:
-    """Whether a number is as good as itself in this dtype."""
+@cache
+def _range(kind: np.dtype[Any]) -> tuple[float, float]:
+    """Between which numbers others are as good as themselves in this dtype."""
     limits = np.finfo(kind)
-    return not number or float(limits.tiny) <= abs(number) <= float(limits.max)
+    return float(limits.tiny), float(limits.max)
 
 
 def _owner(x: Any) -> int:
