@@ -3,6 +3,8 @@
 This module imports ``graph``, ``dtypes`` and ``settings``.
 """
 
+from typing import Any
+
 from .dtypes import ArrayType
 from .graph import Expression
 from .settings import Switch
@@ -38,6 +40,14 @@ class Symbol(Expression):
     def __bool__(self) -> bool:
         self._refuse("its truth")
         return super().__bool__()
+
+    @property
+    def value(self) -> Any:
+        """There is none: TypeError."""
+        raise TypeError(
+            "a cell, or the gradient of an op, asks for the value of an argument; "
+            "write ops of the argument"
+        )
 
     def _refuse(self, what: str) -> None:
         if watching.value:

@@ -267,3 +267,15 @@ def test_params_that_look_the_same():
         return {"sum": compute_value(sum(asum(y) * k for k, y in enumerate(ys)))}
 
     same(*both(value))
+
+
+def test_rules_that_ask_for_values():
+    """The rule of a gradient is looked at once for many nodes, which have no value."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * np.cos(compute_value(x)),))
+    def own_sine(x):
+        return np.sin(x)
+
+    p = parameter(np.ones(3))
+    with fast.enable(), pytest.raises(TypeError, match="write ops of the argument"):
+        compute_gradients(sum(asum(own_sine(p * k)) for k in range(9)))

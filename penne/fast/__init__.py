@@ -17,7 +17,7 @@ from ..compute import PLAIN, Nodes, Plain, Values
 from ..differentiate import check_reached, differentiate
 from ..doorway import executor, plain
 from ..faults import check_numbers, take_notes
-from ..graph import Expression, Parameter
+from ..graph import Expression, Op, Parameter
 from ..loops import Loop
 from ..settings import Cache, Setting
 from . import alone, buffers, paying, rules, store, strangers, threads
@@ -37,6 +37,7 @@ DEAR = 7  # so many steps, times the square of kinds, take as long as to make a 
 AGAIN = 3  # times that a graph is seen before one with few nodes gets a plan
 _op = attrgetter("op")
 _seen = Cache("graphs seen", 1 << 6)
+_segments = Cache("cells with segments to recompute", 1 << 10)
 _counts = {"evaluations": 0, "batched": 0, "nodes": 0, "kinds": 0}
 _recipes: "WeakKeyDictionary[Expression, Recipe | None]" = WeakKeyDictionary()
 
@@ -280,9 +281,19 @@ def even(graph: Collected) -> bool:
 
 
 def recomputes(graph: Collected) -> bool:
-    """Whether there are segments to recompute: these are batched inside, but must not
-    be held in memory all at once."""
-    return any(kind.op is RECOMPUTE for kind in graph.kinds)
+    """Whether there are segments to recompute, in cells too: these are batched inside,
+    but must not be held in memory all at once."""
+    return any(holds_segments(kind.op) for kind in graph.kinds)
+
+
+def holds_segments(op: Op) -> bool:
+    """Whether an op, or a step within it, computes a segment again."""
+    if not isinstance(op, Composite):
+        return op is RECOMPUTE
+    found: bool | None = _segments.get(op)
+    if found is None:
+        found = _segments[op] = any(holds_segments(step) for step, _, _ in op.steps)
+    return found
 
 
 def explain(loss: Expression) -> Explanation:
