@@ -43,8 +43,8 @@ class Symbol(Expression):
 
     @property
     def value(self) -> Any:
-        """There is none: TypeError."""
-        raise TypeError(
+        """There is none: AttributeError."""
+        raise AttributeError(
             "a cell, or the gradient of an op, asks for the value of an argument; "
             "write ops of the argument"
         )
