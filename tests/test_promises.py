@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from transducers import Halved
 
 from penne import *
 from penne import cell
@@ -108,20 +109,6 @@ def test_broken_promises(step):
     assert any(f"test_promises.py, line {n})" in str(caught.value) for n in lines)
     assert r.h is h
     assert set(r.state) == {"h"}
-
-
-class Halved(Transducer):
-    """Another transducer with its outputs halved."""
-
-    def __init__(self, inner):
-        self.inner = inner
-
-    def start(self):
-        self.inner.start()
-
-    @cell
-    def step(self, inp):
-        return self.inner.step(inp) * 0.5
 
 
 class Sum(Transducer):

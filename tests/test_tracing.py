@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transducers import Halved
 
 from penne import *
 from penne import caches, cell
@@ -180,20 +181,6 @@ def test_cells_inside_cells():
         assert all(np.allclose(first[p], second[p]) for p in first)
         twice.start()
         assert len(composites(twice.step(xs[0]))) == 1
-
-
-class Halved(Transducer):
-    """Another transducer with its outputs halved."""
-
-    def __init__(self, inner):
-        self.inner = inner
-
-    def start(self):
-        self.inner.start()
-
-    @cell
-    def step(self, inp):
-        return self.inner.step(inp) * 0.5
 
 
 LEARNED = {

@@ -130,23 +130,21 @@ def test_settings_of_another_kind(make):
         make()
 
 
-@pytest.mark.parametrize("rate", [-0.1, float("nan"), float("inf")])
-def test_schedule_out_of_range(rate):
-    """A schedule's rate that cannot be meant is an error, and nothing has changed."""
+OUT_OF_RANGE = [-0.1, float("nan"), float("inf")]
+NO_NUMBERS = [None, "fast", [0.1, 0.2], 1j]
+
+
+@pytest.mark.parametrize(
+    ("rate", "error", "message"),
+    [(x, ValueError, f"SGD|Stoch.*got {x} at step 1") for x in OUT_OF_RANGE]
+    + [(x, TypeError, r"learning_rate gives a number.*at step 1") for x in NO_NUMBERS],
+)
+def test_schedule_that_gives_no_rate(rate, error, message):
+    """A schedule's rate that cannot be meant, or is no number, is an error, and nothing
+    has changed."""
     p = parameter(np.ones(2))
     trainer = SGD(lambda step: rate if step else 0.5)
     trainer.receive(asum(p))
-    with pytest.raises(ValueError, match=f"SGD|Stoch.*got {rate} at step 1"):
-        trainer.receive(asum(p))
-    np.testing.assert_array_equal(p.value, [0.5, 0.5])
-
-
-@pytest.mark.parametrize("rate", [None, "fast", [0.1, 0.2], 1j])
-def test_schedule_of_another_kind(rate):
-    """A schedule that gives no number is told so, and nothing has changed."""
-    p = parameter(np.ones(2))
-    trainer = SGD(lambda step: rate if step else 0.5)
-    trainer.receive(asum(p))
-    with pytest.raises(TypeError, match=r"learning_rate gives a number.*at step 1"):
+    with pytest.raises(error, match=message):
         trainer.receive(asum(p))
     np.testing.assert_array_equal(p.value, [0.5, 0.5])

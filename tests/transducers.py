@@ -6,6 +6,7 @@ from documented import Documented
 from hypothesis import strategies as st
 
 from penne import *
+from penne import cell
 from penne.recurrent.variants import FGR, SimplifiedGRU, StandardLSTM
 
 V = 5
@@ -28,6 +29,20 @@ class Sum(Transducer):
     def step(self, inp):
         self.total = self.total + inp
         return self.total
+
+
+class Halved(Transducer):
+    """Another transducer with its outputs halved."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def start(self):
+        self.inner.start()
+
+    @cell
+    def step(self, inp):
+        return self.inner.step(inp) * 0.5
 
 
 class Window(Transducer):
