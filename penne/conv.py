@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .counts import whole
 from .graph import Expression, constant, op
 from .operators import NUMPY
 from .ops import amax, flip, mean, pad, reshape
-from .ops.axes import whole
 from .ops.contraction import einsum
 from .signature import Shape, group
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .counts import is_int
 from .dtypes import INDEX
 from .graph import Expression, constant, literal
-from .ops.selection import index_of, is_int
+from .ops.selection import index_of
 from .settings import current_dtype
 
 EXPRESSION = object()  # stands in a form for the next expression

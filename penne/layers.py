@@ -13,6 +13,7 @@ import numpy as np
 
 from .composite import NOTHING, Body, projected, projection
 from .compute import compute_value
+from .counts import is_int, positive
 from .differentiate import gradient
 from .dtypes import INDEX
 from .functions import hardtanh, layer_norm, logsoftmax, softmax
@@ -20,7 +21,7 @@ from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
 from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
-from .ops.selection import check_within, gather, index_of, is_int, note_limits, row
+from .ops.selection import check_within, gather, index_of, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
 from .symbols import Symbol
@@ -239,20 +240,11 @@ def insizes(insize: Size) -> list[Any]:
         if insize != "diag":
             raise ValueError(f'Layer: insize is a size or "diag", got {insize!r}')
         return [insize]
-    if not isinstance(insize, (int, np.integer)) or isinstance(insize, bool):
+    if not is_int(insize):
         raise TypeError(f'Layer: insize is an int, "diag" or a list, got {insize!r}')
     if insize == 0:
         raise ValueError("Layer: insize 0 takes nothing, write n > 0 or -n")
     return [int(insize)]
-
-
-def positive(name: str, what: str, size: Any) -> int:
-    """``size`` as an int above 0, or TypeError, ValueError."""
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool):
-        raise TypeError(f"{name}: {what} is an int, got {size!r}")
-    if size < 1:
-        raise ValueError(f"{name}: {what} is at least 1, got {size}")
-    return int(size)
 
 
 def flat(args: Sequence[Any]) -> list[Any]:

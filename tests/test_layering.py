@@ -16,6 +16,7 @@ ROOT = Path(penne.__file__).parent
 ORDER = [
     "version",
     "grammar",
+    "counts",
     "signature",
     "settings",
     "repeats",
@@ -96,7 +97,6 @@ ORDER = [
     "weights.keras_layout",
     "weights.merlin_layout",
     "weights",
-    "lm.counts",
     "lm.reading",
     "lm.vocabulary",
     "lm.grouping",

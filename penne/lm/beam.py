@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..counts import check_counts
 from ..recurrent import Transducer
 from .branching import Branches
-from .counts import check_counts
 from .running import Array, Inputs, State, check_size, evaluating
 from .vocabulary import Symbol, Vocabulary, limits
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .counts import check_counts, is_count
+from ..counts import check_counts, is_count
 
 Array = np.ndarray[Any, Any]
 

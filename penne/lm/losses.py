@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..compute import compute_values
+from ..counts import check_counts
 from ..graph import Expression
 from ..ops import mean, take_along_axis
 from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..recurrent.structure import joined
 from ..recurrent.transducer import check_transducers
-from .counts import check_counts
 from .grouping import numbers_in_a_row, stateful_batches
 from .running import Array, evaluating
 

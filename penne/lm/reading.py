@@ -11,7 +11,7 @@ from itertools import chain
 from os import PathLike, fspath
 from typing import IO, Any
 
-from .counts import check_counts
+from ..counts import check_counts
 
 BYTE_ORDER_MARK = "\ufeff"  # may stand before a text, and is no part of it
 

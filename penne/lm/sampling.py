@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import check_counts, is_count
 from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..settings import generator
-from .counts import check_counts, is_count
 from .running import Array, Inputs, State, evaluating, stepped
 from .vocabulary import Symbol, Vocabulary, limits
 

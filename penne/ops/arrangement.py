@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_int, whole
 from ..graph import Expression, constant
 from ..signature import Shape
-from .axes import negative_axes, negative_axis, whole
+from .axes import negative_axes, negative_axis
 from .elementwise import where
 from .indexing import take
 from .selection import unslice_axes
@@ -102,7 +103,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     axis = negative_axis("split", axis, x.ndim)
     n = x.shape[axis]
     ends = indices_or_sections
-    if isinstance(ends, (int, np.integer)):
+    if is_int(ends):
         if ends < 1 or n % ends:
             raise ValueError(f"split: {ends} parts are not equal, got {x.shape}")
         ends = range(n // ends, n, n // ends) if n else [0] * (ends - 1)
@@ -152,7 +153,7 @@ def _shifts(shift: Any, axis: Any) -> list[tuple[Any, Any]]:
     except ValueError:
         seen = f"got {shift} and {axis}"
         raise ValueError(f"roll: shift and axis differ in number, {seen}") from None
-    if any(not isinstance(by, (int, np.integer)) for by, _ in pairs):
+    if not all(is_int(by) for by, _ in pairs):
         raise TypeError(f"roll: shift is an int, got {shift!r}")
     return pairs
 
@@ -219,7 +220,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expression:
     if axis is None:
         return repeat(ravel(x), repeats, 0)
     axis = negative_axis("repeat", axis, x.ndim)
-    if isinstance(repeats, (int, np.integer)):
+    if is_int(repeats):
         if repeats < 0:
             raise ValueError(f"repeat: repeats is at least 0, got {repeats}")
         k = x.ndim + axis

@@ -1,9 +1,11 @@
-"""Axes counted from the end, as ops keep them; and what is an int."""
+"""Axes counted from the end, as ops keep them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from ..counts import whole
 
 
 def negative_axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
@@ -28,10 +30,3 @@ def negative_axis(name: str, axis: Any, ndim: int) -> int:
         message = f"{name}: there is no axis {axis} where there are {ndim}"
         raise np.exceptions.AxisError(message)
     return axis if axis < 0 else axis - ndim
-
-
-def whole(name: str, what: str, number: Any) -> int:
-    """``number``, a ``what``, as an int; TypeError for what is none."""
-    if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
-        raise TypeError(f"{name}: {what} must be an int, got {number!r}")
-    return int(number)

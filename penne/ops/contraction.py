@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_int
 from ..graph import Expression, constant
 from ..signature import Shape
 from .arrangement import moveaxis, ravel
@@ -203,7 +204,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Expression:
     """
     x, y = constant(x), constant(y)
     seen = f"got {x.shape} and {y.shape}"
-    if isinstance(axes, (int, np.integer)):
+    if is_int(axes):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise ValueError(f"tensordot: not both have {axes} axes, {seen}")
         axes = range(x.ndim - axes, x.ndim), range(axes)

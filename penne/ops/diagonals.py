@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_int
 from ..graph import Expression, constant
 from .arrangement import counted, moveaxis
 from .elementwise import where
@@ -54,7 +55,7 @@ def diag(x: Any, k: int = 0) -> Expression:
     x = constant(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"diag: takes a vector or a matrix, got {x.shape}")
-    if not isinstance(k, (int, np.integer)):
+    if not is_int(k):
         raise TypeError(f"diag: k is an int, got {k!r}")
     if x.ndim == 2:
         return diagonal(x, k)

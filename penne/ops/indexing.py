@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..counts import is_int, whole
 from ..dtypes import ArrayType
 from ..graph import Constant, Expression, Op, constant
 from ..settings import Cache, current_dtype
 from ..signature import Shape, broadcast_shapes
-from .axes import negative_axis, whole
+from .axes import negative_axis
 from .elementwise import astype, equal
 from .selection import (
     Step,
@@ -20,7 +21,6 @@ from .selection import (
     checked_array,
     computed_array,
     gather,
-    is_int,
     overwrite,
     row,
     slice_axes,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_int
 from ..graph import Constant, Expression, constant
 from .arrangement import flip, moveaxis, ravel, split, swapaxes
 from .axes import negative_axis
@@ -88,7 +89,7 @@ def append(x: Any, values: Any, axis: int | None = None) -> Expression:
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     """``split`` into parts as equal as may be, the longer ones first."""
     x, ends = constant(x), indices_or_sections
-    if isinstance(ends, (int, np.integer)):
+    if is_int(ends):
         n = x.shape[negative_axis("array_split", axis, x.ndim)]
         each, more = divmod(n, ends)
         ends = [k * each + min(k, more) for k in range(1, ends)]

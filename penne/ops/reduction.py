@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import whole
 from ..dtypes import INDEX, floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
-from .axes import negative_axes, whole
+from .axes import negative_axes
 from .elementwise import detach, equal, exp, where
 from .shape import expand_dims, reshape
 

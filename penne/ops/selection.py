@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_int
 from ..dtypes import INDEX, first_dtype
 from ..graph import Constant, Expression, constant, literal, op
 from ..rows import sum_rows
@@ -203,11 +204,6 @@ def overwrite(x: Array, v: Array, i: Array) -> Array:
 
 _rows = Cache("rows of types", 1 << 10)
 _indices = Cache("indices", 1 << 12)
-
-
-def is_int(x: Any) -> bool:
-    """Whether x is an int, of Python or of NumPy."""
-    return type(x) is int or (isinstance(x, np.integer) and x.dtype.kind in "iu")
 
 
 def index_of(k: int) -> Expression:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import is_count, is_int, whole
 from ..dtypes import INDEX
 from ..graph import OPS, Expression, constant, literal, op
 from ..signature import Shape, group
-from .axes import negative_axes, negative_axis, whole
+from .axes import negative_axes, negative_axis
 
 Array = np.ndarray[Any, Any]
 Params = dict[str, Any]
@@ -103,8 +104,8 @@ def broadcast_to(x: Any, shape: Any) -> Expression:
            [1., 2.]])
     """
     x = constant(x)
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+    shape = (shape,) if is_int(shape) else tuple(shape)
+    if not all(is_count(n, 0) for n in shape):
         raise ValueError(f"broadcast_to: lengths are ints of at least 0, got {shape}")
     if len(shape) < x.ndim:
         raise ValueError(f"broadcast_to: {shape} has fewer axes, got {x.shape}")

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import whole
 from ..dtypes import INDEX
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .arrangement import flip, ravel, sliced
-from .axes import negative_axes, negative_axis, whole
+from .axes import negative_axes, negative_axis
 from .elementwise import astype, detach, equal, sqrt, where
 from .indexing import take_along_axis
 from .reduction import sum_dtype, var

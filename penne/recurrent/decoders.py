@@ -9,10 +9,11 @@ any other cell: ``Feedback(cell([n, k], m) >> Map(Layer(m, k, f=None)), zeros(k)
 
 from typing import Any
 
+from ..counts import positive
 from ..functions import zeros
 from ..graph import Expression
 from ..initializers import normal
-from ..layers import Layer, Size, insizes, positive
+from ..layers import Layer, Size, insizes
 from ..ops import sigmoid, tanh
 from ..settings import current_dtype, generator
 from ..tracing import cell

@@ -7,6 +7,7 @@ layers of output and decoders these are.
 from collections.abc import Callable
 from typing import Any
 
+from ..counts import is_int
 from ..graph import constant
 from .transducer import Transducer, check_transducers
 
@@ -41,7 +42,7 @@ class Feedback(Transducer):
             kind = type(layer).__name__
             raise TypeError(f"Feedback: takes what has a step, {kind} looks ahead")
         self.layer = layer
-        self.first = first if isinstance(first, int) else constant(first)
+        self.first = first if is_int(first) else constant(first)
         self.feed = feed
 
     def start(self) -> None:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..counts import positive
 from ..functions import layer_norm, zeros
 from ..graph import Expression, Parameter, parameter
-from ..layers import Function, Layer, LayerNorm, Size, is_own, positive
+from ..layers import Function, Layer, LayerNorm, Size, is_own
 from ..ops import add, concatenate, multiply, sigmoid, tanh
 from ..tracing import cell
 from .unit import Model, RecurrentUnit, Seed, opened

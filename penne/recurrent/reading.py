@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..composite import NOTHING, Slots, picked
+from ..counts import is_int
 from ..dtypes import INDEX
 from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
 from ..modules import HOLDERS, Module
-from ..ops.selection import is_int
 from ..places import is_recording
 from ..settings import Cache
 from ..tracing import Cell, Plan, being_traced

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compute import Values, compute_values
+from ..counts import is_count, is_int
 from ..graph import Constant, Expression, constant
 from .structure import joined, mapped
 
@@ -181,7 +182,7 @@ def _tapped(
         )
     taps = given.get("taps", (usual,))
     found = tuple(taps) if isinstance(taps, Sequence) else (taps,)
-    if not found or not all(isinstance(tap, (int, np.integer)) for tap in found):
+    if not found or not all(map(is_int, found)):
         raise ValueError(f"scan: taps are one or more ints, got {taps!r}")
     return given[name], found
 
@@ -202,7 +203,7 @@ def _steps(read: Sequence[Taken], n_steps: int | None) -> int:
         if there is None:
             raise ValueError("scan: without sequences, n_steps says how many steps")
         return there
-    if not isinstance(n_steps, (int, np.integer)) or n_steps < 0:
+    if not is_count(n_steps, 0):
         raise ValueError(f"scan: n_steps is an int of at least 0, got {n_steps!r}")
     if there is not None and there < n_steps:
         raise ValueError(f"scan: the sequences have {there} steps, n_steps={n_steps}")

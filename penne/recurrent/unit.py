@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..counts import positive
 from ..functions import zeros
 from ..graph import Expression, Parameter, parameter
-from ..layers import Function, Layer, Size, flat, insizes, positive
+from ..layers import Function, Layer, Size, flat, insizes
 from ..ops import detach, multiply
 from ..randomness import Coins, Mask, Random
 from ..settings import current_dtype, generator

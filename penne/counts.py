@@ -1,0 +1,42 @@
+"""What an int is, and how many: the counts that users give."""
+
+from typing import Any, TypeGuard
+
+import numpy as np
+
+
+def is_int(x: Any) -> TypeGuard[int]:
+    """Whether x is an int, of Python or of NumPy; a bool is none."""
+    if type(x) is int:
+        return True
+    if isinstance(x, np.integer):
+        return x.dtype.kind in "iu"  # a timedelta64 is an np.integer too
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def whole(name: str, what: str, number: Any) -> int:
+    """``number``, a ``what``, as an int; TypeError for what is none."""
+    if not is_int(number):
+        raise TypeError(f"{name}: {what} must be an int, got {number!r}")
+    return int(number)
+
+
+def positive(name: str, what: str, size: Any) -> int:
+    """``size`` as an int above 0, or TypeError, ValueError."""
+    if not is_int(size):
+        raise TypeError(f"{name}: {what} is an int, got {size!r}")
+    if size < 1:
+        raise ValueError(f"{name}: {what} is at least 1, got {size}")
+    return int(size)
+
+
+def is_count(given: Any, least: int = 1) -> bool:
+    """Whether it is an int, and not too small."""
+    return is_int(given) and given >= least
+
+
+def check_counts(asked: str, least: int = 1, **counts: Any) -> None:
+    """Raise ValueError for what is no count, by its name."""
+    for name, given in counts.items():
+        if not is_count(given, least):
+            raise ValueError(f"{asked}: {name} is an int >= {least}, got {given!r}")

@@ -1,0 +1,52 @@
+"""What an int is, the same wherever one is asked for."""
+
+from enum import IntEnum
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from penne import Layer, compute_value, constant, diag, repeat, split, tensordot
+from penne.counts import check_counts, is_count, is_int, positive, whole
+
+
+class Size(IntEnum):
+    """An int by another name."""
+
+    TWO = 2
+
+
+INTS = [2, np.int64(2), np.uint8(2), Size.TWO]
+NONE = [True, np.True_, 2.0, "2", None, np.timedelta64(2), np.array(2), [2]]
+
+
+@pytest.mark.parametrize("x", INTS)
+def test_ints(x):
+    """Python's and NumPy's, and what is made of Python's."""
+    assert is_int(x)
+    assert is_count(x)
+    assert whole("f", "size", x) == positive("f", "size", x) == 2
+    a = constant([1.0, 2.0])
+    assert_array_equal(compute_value(repeat(a, x)), [1, 1, 2, 2])
+    assert [part.shape for part in split(a, x)] == [(1,), (1,)]
+    assert Layer(x, x)(a).shape == (2,)
+
+
+@pytest.mark.parametrize("x", NONE)
+def test_others(x):
+    """A bool is none, nor is an array."""
+    assert not is_int(x)
+    for asked in (whole, positive):
+        with pytest.raises(TypeError, match=r"f: size .* int, got"):
+            asked("f", "size", x)
+    with pytest.raises(ValueError, match="f: size is an int >= 1"):
+        check_counts("f", size=x)
+
+
+def test_ops_say_so():
+    """Not what a bool would mean."""
+    a = constant(np.eye(2))
+    with pytest.raises(TypeError, match="diag: k is an int, got True"):
+        diag(a, True)
+    with pytest.raises(TypeError):
+        tensordot(a, a, True)
