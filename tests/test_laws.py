@@ -108,6 +108,20 @@ class Shared(Transducer):
         return self.W * inp
 
 
+class Double(Transducer):
+    """A copy is the same object."""
+
+    def start(self):
+        self.h = constant(np.zeros(3))
+
+    def step(self, inp):
+        self.h = self.h + inp
+        return self.h
+
+    def __copy__(self):
+        return self
+
+
 class Unpickled(Transducer):
     """Pickles, but as something else."""
 
@@ -231,6 +245,7 @@ TRANSDUCERS = {
     "batches": (Mixing, "example [01] of the batch and alone"),
     "start": (Remembering, "after another sequence"),
     "state": (Hidden, "taken back to its state after 0 steps"),
+    "copy": (Double, "the original goes on after a copy ran, output 0"),
     "deepcopy": (Shared, "shares parameters"),
     "pickle": (lambda: Unpickled(3.0), "copied after 0 steps, output 0"),
     "saving": (Unsaved, "after save and load"),

@@ -329,19 +329,24 @@ def _saved(subject: Subject, case: Text) -> None:
                 p.value = value
 
 
-def _copies(subject: Subject, case: Cut, copied: Callable[[Any], Any]) -> None:
-    r, k = subject.transducer, case.place
+def _copies(
+    subject: Subject, case: Cut, copied: Callable[[Any], Any], shares: bool = False
+) -> None:
+    r, k = subject.transducer, case.place if subject.transducer.causal else 0
     with plain():
+        expected = from_start(r, case.inputs)
         r.start()
-        run(r, case.inputs[:k] if r.causal else [])
-        other = copied(r)
-        what = f"copied after {k} steps"
+        run(r, case.inputs[:k])
+        one, two = copied(r), copied(r)
+        agree(from_start(two, case.inputs), expected, f"copied after {k} steps")
         if r.causal:
-            expected = run(r, case.inputs[k:])
-            agree(run(other, case.inputs[k:]), expected, what)
-        agree(from_start(other, case.inputs), from_start(r, case.inputs), what)
-    shared = set(other.parameters().values()) & set(r.parameters().values())
-    if shared:
+            rest = case.inputs[k:], expected[k:]
+            for which, x in (("the original", r), ("another copy", one)):
+                agree(run(x, rest[0]), rest[1], f"{which} goes on after a copy ran")
+    theirs, mine = ({*x.parameters().values()} for x in (one, r))
+    if shares and theirs != mine:
+        raise Broken("the copy has other parameters than its original")
+    if not shares and theirs & mine:
         raise Broken("the copy shares parameters with its original")
 
 
@@ -360,6 +365,12 @@ LAWS = [
         _gradient,
     ),
     Law("saving", "its parameters survive saving", texts, _saved),
+    Law(
+        "copy",
+        "a copy has a state of its own and the same parameters",
+        cuts,
+        lambda subject, case: _copies(subject, case, copy.copy, shares=True),
+    ),
     Law(
         "deepcopy",
         "a deep copy gives the same outputs",
@@ -393,7 +404,8 @@ def check_transducer(
     ``composition``: a stack is the composition of its parts · ``executors``: both give
     the same numbers and gradients · ``gradient``: those of parameters, and of inputs
     if they are floating and may be expressions, are derivatives ·
-    ``saving``: parameters survive it · ``deepcopy``, ``pickle``: a copy goes on alike.
+    ``saving``: parameters survive it · ``copy``: has a state of its own, the same
+    parameters · ``deepcopy``, ``pickle``: go on alike, with parameters of their own.
 
     ``insize``: what an input is, as ``Layer`` takes it: n for a vector, -n for a symbol
     below n, a list for tuples of them; or ``inputs(batch)``, a strategy that makes one
@@ -406,7 +418,7 @@ def check_transducer(
     >>> from penne import Simple
     >>> report = check_transducer(lambda: Simple(3, 2, rng=0), examples=3)
     >>> len(report), report.broken
-    (11, [])
+    (12, [])
     """
     report = transducer_report("", make, insize, inputs, without, examples)
     return report.checked()
