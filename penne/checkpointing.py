@@ -14,7 +14,8 @@ This module imports ``graph``, ``composite``, ``differentiate``, ``doorway``,
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import wraps
-from itertools import pairwise
+from itertools import accumulate
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -151,28 +152,40 @@ def _parts(joined: Expression, like: Leaves) -> list[Expression]:
     """What ``_joined`` has put together, with the shapes of ``like``."""
     if len(like) == 1:
         return [joined]
-    stops = np.cumsum([0, *(x.size for x in like)]).tolist()
-    places = enumerate(pairwise(stops))
-    rows = [PART(joined, place=k, start=a, stop=b) for k, (a, b) in places]
-    return [NUMPY["reshape"](row, x.shape) for row, x in zip(rows, like)]
+    starts = accumulate((x.size for x in like), initial=0)
+    return [
+        PART(joined, place=k, start=start, shape=x.shape)
+        for k, (start, x) in enumerate(zip(starts, like))
+    ]
 
 
 class _Part(Op):
-    """The op that gives one of the rows that are joined in one vector."""
+    """The op that gives one of several arrays that are joined in one vector."""
+
+    picks = True
 
     def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
         """As ``Op.opened``."""
-        return args[0].args[params["place"]]
+        row = args[0].args[params["place"]]
+        whole = row.args[0] if row.op is OPS["reshape"] else row
+        return whole if whole.shape == params["shape"] else row
 
 
-def _part(joined: Any, *, place: int, start: int, stop: int) -> Any:
-    return joined[..., start:stop]
+def _part(joined: Any, *, place: int, start: int, shape: Shape) -> Any:
+    row = joined[..., start : start + prod(shape)]
+    return row.reshape((*joined.shape[:-1], *shape))
+
+
+def _part_gradient(
+    g: Expression, y: Expression, joined: Expression, *, place: int, **_: Any
+) -> tuple[Expression]:
+    return (bundled({place: NUMPY["reshape"](g, (-1,))}, joined.type),)
 
 
 PART = _Part(
     _part,
-    lambda *shapes, place, start, stop: f"(n)->{group(stop - start)}",
-    gradient=lambda g, y, joined, *, place, **_: (bundled({place: g}, joined.type),),
+    lambda *shapes, place, start, shape: f"(n)->{group(*shape)}",
+    gradient=_part_gradient,
 )
 PART.__qualname__ = "PART"
 
@@ -399,7 +412,7 @@ def _gradient(
 
 def _text(*shapes: Shape, segment: Segment) -> str:
     """The signature: the op knows the shapes of all its arguments."""
-    core = [group(*map(str, shape)) for shape in (*shapes, segment.output.shape)]
+    core = [group(*shape) for shape in (*shapes, segment.output.shape)]
     return f"{','.join(core[:-1])}->{core[-1]}"
 
 

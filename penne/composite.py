@@ -365,8 +365,15 @@ def _total_cotangent(terms: Sequence[Expression]) -> Expression:
     sums: dict[int, Expression] = {}
     for term in terms:
         for slot, g in seeds_of(term).items():
-            sums[slot] = sums[slot] + g if slot in sums else g
+            sums[slot] = _plus(sums[slot], g) if slot in sums else g
     return bundled(sums, terms[0].type)
+
+
+def _plus(one: Expression, other: Expression) -> Expression:
+    """The sum of two gradients of a slot, which may be a node of several slots."""
+    if isinstance(one.type, Slots):
+        return _total_cotangent([one, other])
+    return one + other
 
 
 def bundled(seeds: Mapping[int, Expression], type: ArrayType) -> Expression:
@@ -384,6 +391,8 @@ BUNDLE = Op(_cotangent, "()->()", total=_total_cotangent)
 
 class _Project(Op):
     """The op that gives one slot of a node."""
+
+    picks = True
 
     def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
         """As ``Op.opened``."""

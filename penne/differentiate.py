@@ -15,7 +15,7 @@ import numpy as np
 
 from .calls import parts_of
 from .graph import OPS, Constant, Expression, Nodes, Op, topological
-from .opening import opened
+from .opening import is_inside, opened
 from .operators import NUMPY
 from .signature import Shape
 
@@ -52,10 +52,13 @@ def differentiate(loss: Expression, wrt: Nodes) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
     if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
-    found = backpropagate({loss: _like(loss, 1)}, wrt)
-    for x in (x for x in dict.fromkeys(wrt) if x not in found):
+    asked: Nodes = wrt
+    if any(map(is_inside, wrt)):
+        loss, *asked = opened([loss, *wrt])
+    found = backpropagate({loss: _like(loss, 1)}, asked)
+    for x in (x for x in dict.fromkeys(asked) if x not in found):
         check_reached(loss, x)
-    return found
+    return {x: found[y] for x, y in zip(wrt, asked) if y in found}
 
 
 def backpropagate(seeds: Mapping[Expression, Expression], wrt: Nodes) -> Gradients:
@@ -88,7 +91,7 @@ def _like(x: Expression, value: float) -> Constant:
 def check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients;
     what a composite op takes and does not use is not reached."""
-    y = opened(loss, x)
+    (y,) = opened([loss], [x])
     g: Any = y
     active = _depending(topological([y]), [x])
     while y in active and y.op is not None:

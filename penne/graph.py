@@ -268,10 +268,12 @@ class Op:
     it is constant to gradients.  ``total(terms)`` may give one expression equal to
     the sum of several applications of this op.
 
-    ``size``: how many ops a node stands for; ``times``: how many nodes, of a loop.
+    ``size``: how many ops a node stands for; ``times``: how many nodes, of a loop;
+    ``picks``: whether it gives one of several outputs of a node.
     """
 
     size = times = 1
+    picks = False
 
     def __init__(
         self,

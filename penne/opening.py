@@ -4,6 +4,7 @@ A cell takes what it may not use, so a graph of cells seems to be made of more t
 is.  This module imports ``graph``.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from .graph import Expression, topological
@@ -17,11 +18,18 @@ class Opened(list[Any]):
         return self[slot]
 
 
-def opened(y: Expression, x: Expression) -> Expression:
-    """y as made of plain ops from x, and from other leaves."""
-    made: dict[Expression, Any] = {x: x}
-    for z in topological([y], [x]):
-        args = [made[a] for a in z.args]
-        made[z] = z.op.opened(args, z.params, z.type) if z.op else z
-    found: Expression = made[y]
-    return found
+def opened(
+    roots: Sequence[Expression], known: Sequence[Expression] = ()
+) -> list[Expression]:
+    """``roots`` as made of plain ops from what is ``known``, and from other leaves."""
+    made: dict[Expression, Any] = dict(zip(known, known))
+    for x in topological(roots, known):
+        args = [made[a] for a in x.args]
+        made[x] = x.op.opened(args, x.params, x.type) if x.op else x
+    return [made[x] for x in roots]
+
+
+def is_inside(x: Expression) -> bool:
+    """Whether x is one of several outputs of a node, so that another of them may be
+    made of it within."""
+    return x.op is not None and x.op.picks
