@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 from penne import *
-from penne import caches, cell, fast
+from penne import caches, cell, fast, plain
 from penne.compute import compute_loss_and_gradients
 from penne.fast import recipe
 from penne.fast.programs import Program
@@ -280,3 +280,33 @@ def test_what_is_broadcast_after():
     (program,) = recipe._programs.values()
     wide = [x for x in program.order if x.type.shape == (4, 3)]
     assert all(x.op not in (OPS["exp"], OPS["broadcast"]) for x in wide)
+
+
+DTYPES = ["bool", "int8", "uint8", "int32", "int64", "uint64", "float16", "float32"]
+ALONG = [amax, amin, asum, lambda x, axis: reshape(x, (-1, 1))[..., 0]]
+
+
+@pytest.mark.parametrize("along", ALONG, ids=["amax", "amin", "asum", "reshape"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_reductions_of_every_dtype(dtype, along):
+    """What kernels do not know is left to NumPy; extremes are exact to the last bit."""
+    rng = np.random.default_rng(0)
+    arrays = (rng.normal(size=(4, 2, 6)) * 4).astype(dtype)
+    if dtype == "int64":
+        arrays[0, 0, 0] = np.iinfo(np.int64).min
+
+    def found():
+        ys = [along(maximum(x, x), axis=-1) for x in map(constant, arrays)]
+        values = {}
+        compute_values(asum(stack([y * 1.0 for y in ys])), values)
+        return [values[y] for y in ys]
+
+    with fast.enable():
+        given = [found() for _ in range(2)]
+    with plain():
+        expected = found()
+    for mine in given:
+        for one, other in zip(mine, expected, strict=True):
+            assert one.dtype == other.dtype
+            rtol = 0 if along is not asum else 1e-3 if dtype == "float16" else 1e-6
+            np.testing.assert_allclose(one, other, rtol=rtol)

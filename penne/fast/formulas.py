@@ -24,6 +24,7 @@ ARITHMETIC = {
     "where": "where({0}, {1}, {2})",
     "detach": "{0}",
     "astype": "{0}",
+    "invert": "~{0}",
     "finite": "where(abs({0}) < {T}(np.inf), {0}, {T}(0))",
     "width": "{T}(width)",
 }
@@ -57,7 +58,7 @@ FLOATING = {*VECTOR, "divide", "sqrt", "power", "mean", "logsumexp"}
 COSTLY = {*VECTOR, "divide", "sqrt", "power"}
 TYPES = {"float32": "np.float32", "float64": "np.float64", "int64": "np.int64"}
 TYPES["bool"] = "np.bool_"
-_INTERNAL = {"finite", "width"}
+_INTERNAL = {"invert", "finite", "width"}
 OPS = frozenset({*ARITHMETIC, *COMPARISONS, *LOGIC, *ONE_PASS, *COMPOUND} - _INTERNAL)
 REDUCTIONS = frozenset({"asum", "amax", "amin", "mean", "logsumexp", "vecvec"})
 

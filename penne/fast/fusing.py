@@ -109,9 +109,7 @@ def is_elementwise(x: Instruction) -> bool:
     """Whether kernels know the op."""
     if isinstance(x.op, str):
         return False
-    name = x.op.name
-    if x.op is RESHAPE or x.op in _REDUCING:
-        return True
+    name = "detach" if x.op is RESHAPE else x.op.name
     dtypes = [named(y.type.dtype) for y in x.inputs]
     return supports(name, dtypes, named(x.type.dtype))
 

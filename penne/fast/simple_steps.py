@@ -85,8 +85,10 @@ class Lowered:
         return self.add("astype", [total], kind, dtype)
 
     def _amin(self, args: list[int], kind: int, made: int, dtype: str) -> int:
-        x = self.add("negative", args, kind, dtype)
-        return self.add("negative", [self.add("amax", [x], made, dtype)], made, dtype)
+        """The largest of what falls as x grows; of ints -x would overflow."""
+        turned = "invert" if dtype == "int64" else "negative"
+        x = self.add(turned, args, kind, dtype)
+        return self.add(turned, [self.add("amax", [x], made, dtype)], made, dtype)
 
     def _mean(self, args: list[int], kind: int, made: int, dtype: str) -> int:
         total = self.add("asum", args, made, dtype)
