@@ -24,8 +24,9 @@ from .composite import BUNDLE, Slots, bundled, reapplied, seeds_of
 from .differentiate import backpropagate
 from .doorway import current
 from .dtypes import INDEX, NUMBER, WEAK, ArrayType
-from .graph import OPS, Constant, Expression, Op, Parameter
+from .graph import OPS, Constant, Expression, Op, Parameter, topological
 from .modules import Module
+from .opening import opened
 from .operators import NUMPY
 from .settings import Cache
 from .signature import Shape, group
@@ -233,7 +234,7 @@ class Segment:
             for x, shape in zip(self.inputs, shapes)
         }
         inputs = list(known.values())
-        for x in _inside([self.output], self.inputs):
+        for x in topological([self.output], set(self.inputs)):
             given = [known.get(a, a) for a in x.args]
             known[x] = reapplied(x.op, given, x.params) if x.op else x
         return Segment(inputs, known[self.output], self.sought)
@@ -343,17 +344,6 @@ def _since(outputs: Leaves, mark: int) -> list[Expression]:
     return sorted(seen, key=lambda x: x.serial)
 
 
-def _inside(outputs: Leaves, inputs: Leaves) -> list[Expression]:
-    """What is between ``inputs`` and ``outputs``, arguments first."""
-    seen, stack = set(inputs), list(outputs)
-    while stack:
-        x = stack.pop()
-        if x not in seen:
-            seen.add(x)
-            stack.extend(x.args)
-    return sorted(seen - set(inputs), key=lambda x: x.serial)
-
-
 def _is_inside(x: Expression, mark: int) -> bool:
     """Whether x was computed since ``mark``; or is no array, and so no input."""
     return x.op is not None and (x.serial > mark or isinstance(x.type, Slots))
@@ -422,11 +412,7 @@ class _Recompute(Op):
     def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
         """As ``Op.opened``."""
         segment = params["segment"]
-        made = dict(zip(segment.inputs, args))
-        for x in _inside([segment.output], segment.inputs):
-            given = [made[a] for a in x.args]
-            made[x] = x.op.opened(given, x.params, x.type) if x.op else x
-        return made[segment.output]
+        return opened([segment.output], dict(zip(segment.inputs, args)))[0]
 
 
 RECOMPUTE = _Recompute(

@@ -15,7 +15,7 @@ import numpy as np
 
 from .calls import parts_of
 from .graph import OPS, Constant, Expression, Nodes, Op, topological
-from .opening import is_inside, opened
+from .opening import is_inside, is_opened, opened
 from .operators import NUMPY
 from .signature import Shape
 
@@ -53,7 +53,7 @@ def differentiate(loss: Expression, wrt: Nodes) -> Gradients:
     if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
         raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
     asked: Nodes = wrt
-    if any(map(is_inside, wrt)):
+    if any(is_inside(x) or is_opened(x) for x in wrt):
         loss, *asked = opened([loss, *wrt])
     found = backpropagate({loss: _like(loss, 1)}, asked)
     for x in (x for x in dict.fromkeys(asked) if x not in found):
@@ -91,7 +91,7 @@ def _like(x: Expression, value: float) -> Constant:
 def check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients;
     what a composite op takes and does not use is not reached."""
-    (y,) = opened([loss], [x])
+    (y,) = opened([loss], {x: x})
     g: Any = y
     active = _depending(topological([y]), [x])
     while y in active and y.op is not None:

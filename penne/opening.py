@@ -4,10 +4,15 @@ A cell takes what it may not use, so a graph of cells seems to be made of more t
 is.  This module imports ``graph``.
 """
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from operator import is_
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from .graph import Expression, topological
+from .graph import Expression, Op, topological
+
+# what became of a node; of one that is plain, and made of such, nothing is known
+_known: WeakKeyDictionary[Expression, Any] = WeakKeyDictionary()
 
 
 class Opened(list[Any]):
@@ -19,14 +24,24 @@ class Opened(list[Any]):
 
 
 def opened(
-    roots: Sequence[Expression], known: Sequence[Expression] = ()
+    roots: Sequence[Expression], made: MutableMapping[Expression, Any] | None = None
 ) -> list[Expression]:
-    """``roots`` as made of plain ops from what is ``known``, and from other leaves."""
-    made: dict[Expression, Any] = dict(zip(known, known))
-    for x in topological(roots, known):
-        args = [made[a] for a in x.args]
-        made[x] = x.op.opened(args, x.params, x.type) if x.op else x
-    return [made[x] for x in roots]
+    """``roots`` as made of plain ops from what stands for some expressions in ``made``,
+    which is extended, and from all that is plain; by default always the same, so that
+    gradients of one graph and of another that is made of its gradients meet."""
+    made = _known if made is None else made
+    for x in topological(roots, made):
+        args, op = [made.get(a, a) for a in x.args], x.op
+        if op is not None and (
+            type(op).opened is not Op.opened or not all(map(is_, args, x.args))
+        ):
+            made.setdefault(x, op.opened(args, x.params, x.type))
+    return [made.get(x, x) for x in roots]
+
+
+def is_opened(x: Expression) -> bool:
+    """Whether x was opened, so that a gradient may be made of what it became."""
+    return x in _known
 
 
 def is_inside(x: Expression) -> bool:

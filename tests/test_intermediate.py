@@ -1,6 +1,8 @@
 """Gradients of what a cell or a sequence gives on the way: the same whether the step is
 decorated, computed again or neither, and however the sequence is read."""
 
+import gc
+
 import numpy as np
 import pytest
 from fixtures import every_graph  # noqa: F401  # holds for all tests here
@@ -20,6 +22,7 @@ from penne import (
     compute_value,
     default_dtype,
     gradient,
+    opening,
     parameter,
     sigmoid,
     tanh,
@@ -144,3 +147,40 @@ def test_second_order_in_parts(name, count):
     assert one.keys() == other.keys()
     for p in one:
         assert_allclose(one[p], other[p], rtol=1e-9, atol=1e-12)
+
+
+def second(make, read, count):
+    """Second derivatives by what is given on the way, and by what is made of it."""
+    with default_dtype("float64"):
+        r = make()
+    ys = READ[read](r, np.random.default_rng(0).normal(size=(count, N)))
+    h, q = ys[count // 2], ys[0] * ys[-1]
+    loss = asum(tanh(ys[-1]) ** 3) + asum(q * h)
+    parameter = r.write.weights[0]
+    g, k, p = (gradient(loss, x) for x in (h, q, parameter))
+    both = gradient(asum(p**2) + asum(g**2) + asum(k * g), [h, q, parameter])
+    return [compute_value(x) for x in both]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("read", READ)
+def test_second_order(read, count):
+    """Gradients of gradients, found apart, and of several orders in one loss."""
+    mine, expected = second(Cell, read, count), second(Bare, "steps", count)
+    for one, other in zip(mine, expected, strict=True):
+        assert np.any(other)
+        assert_allclose(one, other, rtol=1e-9, atol=1e-13)
+
+
+def test_nothing_is_kept():
+    """What was opened for a gradient is forgotten with the graph."""
+    r = LSTM(N, N, rng=0)
+    before = len(opening._known)
+    for _ in range(3):
+        ys = r.transduce(list(np.ones((4, N))))
+        gradient(asum(gradient(asum(ys[-1]), ys[1])), ys[2])
+        assert len(opening._known) > before
+    r.start()
+    del ys
+    gc.collect()
+    assert len(opening._known) == before
