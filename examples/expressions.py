@@ -20,7 +20,6 @@ from arithmetic import SYMBOLS, results, text_of
 from program import figure, options
 
 from penne import *
-from penne import cell
 
 LEARNT, LONGEST, OPERATORS = 7, 12, [ast.Add, ast.Sub, ast.Mult]
 

@@ -44,6 +44,7 @@ from .optimize import (
     Nesterov,
     RMSprop,
     StochasticGradientDescent,
+    Trainer,
     schedules,
 )
 from .places import debug
@@ -70,7 +71,7 @@ from .recurrent import (
 from .settings import caches as caches
 from .settings import default_dtype
 from .testing import check_gradients
-from .tracing import cell as cell
+from .tracing import cell
 from .version import __version__ as __version__
 
 
@@ -97,6 +98,7 @@ __all__ = [  # by theme, not by alphabet
     "check_gradients",
     "gradient",
     "numerical",
+    "cell",
     "Module",
     "Layer",
     "LayerNorm",
@@ -121,6 +123,7 @@ __all__ = [  # by theme, not by alphabet
     "Momentum",
     "Nesterov",
     "Lion",
+    "Trainer",
     "Average",
     "schedules",
     "save",

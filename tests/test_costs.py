@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell
 from penne.recurrent.variants import SimplifiedGRU, SimplifiedLSTM
 
 seeds = st.integers(0, 10**6)

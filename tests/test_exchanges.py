@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from penne import *
-from penne import cell
 from penne.exchanges import Held
 from penne.tracing import MOST_PLANS, Trace
 

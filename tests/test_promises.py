@@ -7,7 +7,6 @@ import pytest
 from transducers import Halved
 
 from penne import *
-from penne import cell
 
 
 class Broken(Transducer):

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell
 from penne.graph import OPS, topological
 
 RECORDED = Path(__file__).parent / "recorded" / "scan.json"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from transducers import Halved
 
 from penne import *
-from penne import caches, cell
+from penne import caches
 from penne.composite import Several, composite
 from penne.graph import OPS, topological
 from penne.recurrent.variants import StandardLSTM

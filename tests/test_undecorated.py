@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell
 from penne.fast import recipe
 
 V, H = 5, 4

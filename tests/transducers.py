@@ -6,7 +6,6 @@ from documented import Documented
 from hypothesis import strategies as st
 
 from penne import *
-from penne import cell
 from penne.recurrent.variants import FGR, SimplifiedGRU, StandardLSTM
 
 V = 5

@@ -63,7 +63,7 @@ from .indexing import getitem, one_hot, setitem, take, take_along_axis
 from .linalg import *  # noqa: F403  # as above
 from .linear import dot, matmul, outer, vecdot
 from .opaque import numerical as numerical
-from .reduction import amax, amin, argmax, asum, logsumexp, mean, var
+from .reduction import amax, amin, argmax, argmin, asum, logsumexp, mean, var
 from .rounding import *  # noqa: F403  # as above
 from .shape import (
     broadcast_to,
@@ -101,6 +101,7 @@ __all__ = [
     "amax",
     "amin",
     "argmax",
+    "argmin",
     "astype",
     "asum",
     "broadcast_to",

@@ -141,7 +141,13 @@ def argmax(x: Any, axis: int | None = None) -> Expression:
 
 
 def argmin(x: Any, axis: int | None = None) -> Expression:
-    """Where the smallest stands, the first in a tie; constant to gradients."""
+    """Where the smallest stands along ``axis``, the first in a tie; by default in
+    the array laid flat.  Constant to gradients.
+
+    >>> from penne import compute_value
+    >>> compute_value(argmin([[1.0, 5.0], [7.0, 2.0]], axis=-1))
+    array([0, 1])
+    """
     if axis is None:
         return _argmin(reshape(x, (-1,)), axis=-1)
     return _argmin(x, axis=axis)

@@ -136,7 +136,22 @@ class Concat(Parallel):
         super().__init__(*branches, join=concatenated)
 
 
-class Residual(SideBySide):
+class Around(SideBySide):
+    """What joins its input with what ``layer`` makes of it."""
+
+    def __init__(self, layer: Transducer):
+        check_transducers(type(self).__name__, layer)
+        self.layer = layer
+
+    def sides(self) -> Sequence[Transducer]:
+        """The input as it is, and the layer."""
+        return [IDENTITY, self.layer]
+
+    def _joins(self) -> bool:
+        return type(self).joined in (Residual.joined, Highway.joined)
+
+
+class Residual(Around):
     """y := x + r(x): what ``layer`` adds to its input.
 
     He et al. 2016, *Deep Residual Learning for Image Recognition*, equation 1.
@@ -147,23 +162,12 @@ class Residual(SideBySide):
     array([3., 3., 3.])
     """
 
-    def __init__(self, layer: Transducer):
-        check_transducers("Residual", layer)
-        self.layer = layer
-
-    def sides(self) -> Sequence[Transducer]:
-        """The input as it is, and the layer."""
-        return [IDENTITY, self.layer]
-
     def joined(self, *outputs: Any) -> Any:
         """Their sum."""
         return add(*outputs)
 
-    def _joins(self) -> bool:
-        return type(self).joined is Residual.joined
 
-
-class Highway(SideBySide):
+class Highway(Around):
     """y := t * r(x) + (1 - t) * x, with t := s(W x + b): a gate for each component
     lets ``layer`` through or carries the input, of ``size``, past it.
 
@@ -183,22 +187,14 @@ class Highway(SideBySide):
     def __init__(
         self, layer: Transducer, size: int, *, bias: float = -1.0, rng: Seed = None
     ):
-        check_transducers("Highway", layer)
-        self.layer = layer
+        super().__init__(layer)
         self.gate = Layer(size, size, f=sigmoid, bias=bias, rng=rng)
-
-    def sides(self) -> Sequence[Transducer]:
-        """The input as it is, and the layer."""
-        return [IDENTITY, self.layer]
 
     def joined(self, *outputs: Any) -> Any:
         """One or the other, as the gate says."""
         x, y = outputs
         t = self.gate(x)
         return t * y + (1 - t) * x
-
-    def _joins(self) -> bool:
-        return type(self).joined is Highway.joined
 
 
 class Ahead(Transducer):
