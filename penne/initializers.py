@@ -10,6 +10,18 @@ from typing import Any
 
 import numpy as np
 
+__all__ = [
+    "Initializer",
+    "default",
+    "glorot",
+    "he",
+    "normal",
+    "orthogonal",
+    "spectral",
+    "uniform",
+    "within",
+]
+
 Array = np.ndarray[Any, Any]
 Initializer = Callable[
     [np.random.Generator, tuple[int, ...], int | None, int, float], Array

@@ -15,7 +15,7 @@ def test_report(capsys, tmp_path):
     names = ["tanh", "Simple", "Adam"]
     assert main([*names, "--examples", "2", "--json", str(path)]) == 0
     text = capsys.readouterr().out
-    assert "1 ops, 2 transducers, 1 trainers: 34 laws tried on " in text
+    assert "1 ops, 2 transducers, 1 trainers: 36 laws tried on " in text
     assert " 0 broken" in text
     found = json.loads(path.read_text())
     assert {o["subject"] for o in found["transducers"]} == {"Simple(3)", "Simple(-5)"}

@@ -14,6 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
 
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "Linear",
+    "OneCycle",
+    "Schedule",
+    "WarmUp",
+]
+
 
 class Schedule:
     """What the schedules here share.

@@ -20,6 +20,12 @@ from ..tracing import cell
 from .transducer import Transducer
 from .unit import Seed
 
+__all__ = [
+    "SimplifiedLSTMDecoder",
+    "VanillaLSTMDecoder",
+    "VanillaRNNDecoder",
+]
+
 
 class Decoder(Transducer):
     """What these decoders share: a first state of zeros, and y := Q h + q."""

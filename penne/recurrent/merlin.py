@@ -20,6 +20,10 @@ from .composition import Bidirectional
 from .transducer import Map, Stack, Transducer
 from .unit import Seed
 
+__all__ = [
+    "DeepRecurrentNetwork",
+]
+
 Maker = Callable[..., Transducer]
 
 

@@ -15,11 +15,32 @@ from ..initializers import normal, uniform
 from ..layers import Function, Size
 from ..ops import sigmoid
 from .cells import GatedRecurrentUnit, Simple
-from .decoders import SimplifiedLSTMDecoder as SimplifiedLSTMDecoder
-from .decoders import VanillaLSTMDecoder as VanillaLSTMDecoder
-from .decoders import VanillaRNNDecoder as VanillaRNNDecoder
+from .decoders import SimplifiedLSTMDecoder, VanillaLSTMDecoder, VanillaRNNDecoder
 from .lstm import LongShortTermMemory
 from .unit import Model
+
+__all__ = [
+    "CIFG",
+    "FGR",
+    "LSTMNFG",
+    "LSTMNIG",
+    "LSTMNOG",
+    "NIAF",
+    "NOAF",
+    "DiagonalLSTM",
+    "GravesLSTM",
+    "LSTMNoPeepholes",
+    "MinimalGatedUnit",
+    "RecurrentOutput",
+    "SimplifiedGRU",
+    "SimplifiedLSTM",
+    "SimplifiedLSTMDecoder",
+    "StandardLSTM",
+    "VanillaLSTM",
+    "VanillaLSTMDecoder",
+    "VanillaRNN",
+    "VanillaRNNDecoder",
+]
 
 CIFG = LongShortTermMemory
 VanillaRNN = Simple

@@ -77,8 +77,7 @@ def trainer(make: Any, paper: Any, **settings: Any) -> None:
 
 def classes(module: Any, kind: type) -> Iterator[type]:
     """The classes of a kind that a module gives away, but the kind itself."""
-    names = getattr(module, "__all__", [n for n in vars(module) if n[0] != "_"])
-    found = [getattr(module, name) for name in names]
+    found = [getattr(module, name) for name in module.__all__]
     home = module.__name__
     own = [x for x in found if getattr(x, "__module__", "").startswith(home)]
     for x in dict.fromkeys(own):
