@@ -171,7 +171,16 @@ def _numpy_convolve(a: Any, v: Any, mode: str = "full") -> Expression:
     return convolve(v, a, mode) if v.size > a.size else convolve(a, v, mode)
 
 
+def _numpy_correlate(a: Any, v: Any, mode: str = "valid") -> Expression:
+    """NumPy's: y_k = sum_n a_(n + k) v_n."""
+    a, v = constant(a), constant(v)
+    if v.size > a.size:
+        return flip(_numpy_correlate(v, a, mode))
+    return convolve(a, flip(v), mode)
+
+
 NUMPY["convolve"] = _numpy_convolve
+NUMPY["correlate"] = _numpy_correlate
 
 
 # --- pooling --------------------------------------------------------------------------

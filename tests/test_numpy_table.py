@@ -1,13 +1,23 @@
 """docs/numpy.md is what penne has; nothing in it is without a reason."""
 
+import functools
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import penne
-from penne import asum, compute_gradients, parameter
-from penne.testing.numpy_table import functions, has_gradient, meaning, rows, table
+from penne import Expression, asum, compute_gradients, compute_value, parameter
+from penne.testing.numpy_table import (
+    CODE,
+    INSTEAD,
+    functions,
+    has_gradient,
+    meaning,
+    rows,
+    table,
+)
 from penne.testing.tables import TABLE
 
 FILE = Path(penne.__file__).parents[1] / "docs" / "numpy.md"
@@ -45,6 +55,7 @@ def test_every_gap_has_a_reason():
         pytest.skip("another version of NumPy has other functions")
     gaps = [(name, note) for name, gradient, note in ALL if gradient == "none"]
     assert [name for name, note in gaps if not note] == []
+    assert [text for text in INSTEAD if text[0] == "`"] == []  # CODE, which is run
 
 
 @pytest.mark.parametrize("name", AUTOGRAD.split())
@@ -82,3 +93,89 @@ def test_constant_says_so(name):
     args = more.get(name, [1.0] if name.startswith((*two, "not_equal")) else [])
     with pytest.raises(ValueError, match=r"only through .* constant to gradients"):
         compute_gradients(asum(function(x, *args) * 1.0))
+
+
+# --- what to write instead ------------------------------------------------------------
+
+X = np.array([1.5, -2.5, 0.5, 0.0])
+Y = np.array([0.5, 2.0, -1.0])
+M = np.array([[2.0, 1.0, 5.0], [0.5, 3.0, -1.0]])
+GAPS = np.array([2.0, np.nan, -3.0, 1.0, np.nan])
+SQUARE = np.array([[2.0, 1.0, 0.0], [0.5, 3.0, -1.0], [1.0, 0.0, 4.0]])
+BLOCKS = np.kron(SQUARE, [[2.0, 1.0], [0.0, 1.0]])
+CALLS = {
+    "block": ("rows", [[[M, M[:, :1]], [M[:1], M[:1, :1]]]]),
+    "broadcast_arrays": ("x, y", [M, Y], [M[:, :1], Y]),
+    "choose": ("index, choices", [np.array([0, 1, 1]), [Y, 10 * Y]]),
+    "copysign": ("x, y", [X, X[::-1] - 1]),
+    "corrcoef": ("x", [M]),
+    "cov": ("x", [M]),
+    "delete": ("x, index", [X, 1], [X, np.array([0, 2])]),
+    "diagflat": ("x", [M]),
+    "divmod": ("x, y", [X, Y[0]]),
+    "ediff1d": ("x", [M]),
+    "fmod": ("x, y", [X, Y[1]], [5 * Y, -Y]),
+    "full": ("shape, x", [(4, 2, 3), M]),
+    "gradient": ("x", [X]),
+    "heaviside": ("x, y", [X, Y[0]]),
+    "insert": ("x, i, values", [X, 1, Y]),
+    "ldexp": ("x, n", [X, np.array([3, 0, -1, 2])]),
+    "meshgrid": ("x, y", [X, Y]),
+    "modf": ("x", [X]),
+    "poly": ("roots", [Y]),
+    "polyadd": ("p, q", [X, Y], [Y, X]),
+    "polyder": ("p", [X]),
+    "polyfit": ("x, y, degree", [[0.0, 1.0, 2.0, 4.0], X, 2]),
+    "polyint": ("p", [X]),
+    "polymul": ("p, q", [X, Y]),
+    "polysub": ("p, q", [X, Y], [Y, X]),
+    "polyval": ("p, x", [[1, 2, 3], Y], [X, Y]),
+    "resize": ("x, shape", [M, (2, 4)], [X, (2, 1)]),
+    "signbit": ("x", [X]),
+    "vander": ("x, n", [Y, 4]),
+    "linalg.lstsq": ("A, b", [M.T, Y]),
+    "linalg.tensorinv": ("A, k", [SQUARE, 1], [BLOCKS.reshape(2, 3, 6), 2]),
+    "linalg.tensorsolve": ("A, b", [BLOCKS.reshape(2, 3, 3, 2), M]),
+    "nanpercentile": ("x, q", [GAPS, 30]),
+    "nanquantile": ("x, q", [GAPS, 0.3]),
+}
+
+
+def as_expressions(x):
+    """x with parameters for its arrays of floats."""
+    if isinstance(x, list):
+        return [as_expressions(part) for part in x]
+    floats = isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return parameter(x) if floats else x
+
+
+def as_arrays(x):
+    """Values of expressions, alone or several."""
+    if isinstance(x, (list, tuple)):
+        return [as_arrays(part) for part in x]
+    return compute_value(x) if isinstance(x, Expression) else x
+
+
+def written(name, names):
+    """The value of what stands in the table for ``name``."""
+    code, _, meant = CODE[name].partition(" with ")
+    modules = dict(np=np, functools=functools, math=math, compute_value=compute_value)
+    names = {**modules, **names}
+    exec(meant, names)
+    return as_arrays(eval(code, names))
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_what_to_write_instead(name):
+    """What stands in the table instead of a function gives what the function gives."""
+    function = functools.reduce(getattr, name.split("."), np)
+    params, *cases = CALLS.get(name, ("x", [GAPS]))
+    for args in cases:
+        wanted = function(*args)
+        wanted = wanted[0] if name == "linalg.lstsq" else wanted
+        found = written(name, dict(zip(params.split(", "), map(as_expressions, args))))
+        several = isinstance(wanted, (list, tuple))
+        pairs = zip(wanted, found, strict=True) if several else [(wanted, found)]
+        for a, b in pairs:
+            assert np.shape(a) == np.shape(b)
+            np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-12)

@@ -38,19 +38,14 @@ INSTEAD = {
         angle common_type iscomplex iscomplexobj isreal isrealobj mintypecode
         sort_complex""",
     "complex in general: `penne.op` with a gradient of your own": """
-        linalg.eig linalg.eigvals""",
+        roots linalg.eig linalg.eigvals""",
     "makes an array: `penne.constant(a)`, or `penne.stack` of expressions": """
         array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray
         asmatrix require""",
     "expressions do not change: `penne.setitem(x, index, value)`": """
         copyto fill_diagonal place put put_along_axis putmask""",
-    "`np.where(np.isnan(x), 0.0, x)`, or what else a NaN shall be, and then": """
-        nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
-        nanpercentile nanprod nanquantile nanstd nansum nanvar""",
-    "`sum(c * x**k for k, c in enumerate(cs))`": """
-        poly polyadd polyder polydiv polyfit polyint polymul polysub polyval roots""",
     "write it with ops, or `penne.op(..., batch=False, gradient=penne.numerical)`": """
-        apply_along_axis apply_over_axes frompyfunc i0 interp piecewise unwrap
+        apply_along_axis apply_over_axes frompyfunc i0 interp piecewise polydiv unwrap
         linalg.qr""",
     "shapes: `x.shape`": "broadcast_shapes ix_ nested_iters",
     "nothing of expressions": """
@@ -63,27 +58,69 @@ INSTEAD = {
         result_type save savetxt savez savez_compressed set_printoptions setbufsize
         seterr seterrcall shares_memory show_config show_runtime test typename
         linalg.test""",
-    "`np.stack`, `np.concatenate`": "block resize",
-    "`np.broadcast_to(x, shape)`": "broadcast_arrays full meshgrid",
-    "`np.stack(choices)[index, ...]`": "choose",
-    "`np.absolute(x) * np.sign(y)`": "copysign",
-    "`np.convolve(x, np.flip(v), mode)`": "correlate",
-    "`away.T @ away / n` with `away = x - np.mean(x, 0)`": "corrcoef cov",
-    "`x[kept]`": "delete",
-    "`np.diag(np.ravel(x))`": "diagflat",
-    "`x // y, x % y`": "divmod",
-    "`np.diff(np.ravel(x))`": "ediff1d",
-    "`x - y * np.trunc(x / y)`": "fmod",
-    "`(x[2:] - x[:-2]) / 2`, `np.diff(x)`": "gradient",
-    "`np.where(np.greater(x, 0), 1.0, 0.0)`": "heaviside",
-    "`np.concatenate([x[:i], values, x[i:]])`": "insert",
-    "`x * 2.0**n`": "ldexp",
-    "`x - np.trunc(x), np.trunc(x)`": "modf",
-    "`np.less(x, 0)`": "signbit",
-    "`np.stack([x**k for k in range(n)], -1)`": "vander",
-    "`np.linalg.solve(A.T @ A, A.T @ b)`": "linalg.lstsq",
-    "reshape, and `np.linalg.solve`": "linalg.tensorinv linalg.tensorsolve",
 }  # fmt: skip
+# What gives the same; behind "with" stands what one name of it is.
+CODE = {
+    "block": "np.concatenate([np.concatenate(row, -1) for row in rows], -2)",
+    "broadcast_arrays": "[np.broadcast_to(a, s) for a in (x, y)] "
+    "with s = np.broadcast_shapes(x.shape, y.shape)",
+    "choose": "np.take_along_axis(np.stack(choices), index[None], 0)[0]",
+    "copysign": "np.where(np.less(y, 0), -np.absolute(x), np.absolute(x))",
+    "corrcoef": "z @ z.T / x.shape[1] "
+    "with z = (x - np.mean(x, 1, keepdims=True)) / np.std(x, 1, keepdims=True)",
+    "cov": "away @ away.T / (x.shape[1] - 1) "
+    "with away = x - np.mean(x, 1, keepdims=True)",
+    "delete": "x[np.delete(np.arange(len(x)), index)]",
+    "diagflat": "np.diag(np.ravel(x))",
+    "divmod": "x // y, x % y",
+    "ediff1d": "np.diff(np.ravel(x))",
+    "fmod": "x - y * np.trunc(x / y)",
+    "full": "np.broadcast_to(x, shape)",
+    "gradient": "np.concatenate([x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, "
+    "x[-1:] - x[-2:-1]])",
+    "heaviside": "np.where(np.equal(x, 0), y, np.where(np.greater(x, 0), 1.0, 0.0))",
+    "insert": "np.concatenate([x[:i], values, x[i:]])",
+    "ldexp": "x * 2.0**n",
+    "meshgrid": "[np.broadcast_to(a, s) for a in (x, y[:, None])] "
+    "with s = len(y), len(x)",
+    "modf": "x - np.trunc(x), np.trunc(x)",
+    "poly": "functools.reduce(np.convolve, [np.stack([1.0, -r]) for r in roots])",
+    "polyadd": "np.pad(p, (n - len(p), 0)) + np.pad(q, (n - len(q), 0)) "
+    "with n = max(len(p), len(q))",
+    "polyder": "p[:-1] * np.arange(len(p) - 1, 0, -1)",
+    "polyfit": "np.linalg.pinv(np.vander(x, degree + 1)) @ y",
+    "polyint": "np.append(p / np.arange(len(p), 0, -1), 0.0)",
+    "polymul": "np.convolve(p, q)",
+    "polysub": "np.pad(p, (n - len(p), 0)) - np.pad(q, (n - len(q), 0)) "
+    "with n = max(len(p), len(q))",
+    "polyval": "functools.reduce(lambda y, c: y * x + c, p)",
+    "resize": "np.ravel(x)[np.resize(np.arange(x.size), shape)]",
+    "signbit": "np.less(x, 0)",
+    "vander": "np.stack([x**k for k in reversed(range(n))], -1)",
+    "linalg.lstsq": "np.linalg.solve(A.T @ A, A.T @ b)",
+    "linalg.tensorinv": "np.reshape(np.linalg.inv(np.reshape(A, (n, n))), "
+    "A.shape[k:] + A.shape[:k]) with n = math.prod(A.shape[:k])",
+    "linalg.tensorsolve": "np.reshape(np.linalg.solve(np.reshape(A, (b.size, -1)), "
+    "np.ravel(b)), A.shape[b.ndim:])",
+    **{
+        f"nan{name}": f"np.{name}(np.where(np.isnan(x), {filled}, x))"
+        for filled, names in {
+            "0.0": "sum cumsum",
+            "1.0": "prod cumprod",
+            "np.inf": "min argmin",
+            "-np.inf": "max argmax",
+        }.items()
+        for name in names.split()
+    },
+    **{
+        f"nan{f}": f"np.{f}(x[kept]{more}) with kept = ~np.isnan(compute_value(x))"
+        for more, names in {
+            "": "mean median std var",
+            ", q": "percentile quantile",
+        }.items()
+        for f in names.split()
+    },
+}
 HEAD = """# NumPy's functions on expressions
 
 `np.name(x)` of an expression builds an expression: penne's own function of that name
@@ -124,6 +161,7 @@ def has_gradient(function: Any) -> bool:
 def rows(module: ModuleType, inside: str = "") -> Iterator[tuple[str, str, str]]:
     """Name, gradient and remark for each function of a module."""
     reasons = {n: text for text, names in INSTEAD.items() for n in names.split()}
+    reasons |= {n: f"`{c.replace(' with ', '` with `')}`" for n, c in CODE.items()}
     for name, function in functions(module):
         found = meaning(function, inside)
         if found is None:

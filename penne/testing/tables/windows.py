@@ -113,12 +113,17 @@ row(
     kinds="fi",
 )
 row(conv.convolve, convolutions(), scipy_convolve, kinds="fi")
-row(
-    NUMPY["convolve"],
-    convolutions(most=1, loops=False).map(lambda c: (c[0][::-1], c[1])),
-    np.convolve,
-    kinds="fi",
-)
+for slid in (np.convolve, np.correlate):
+    row(
+        NUMPY[slid.__name__],
+        st.builds(
+            lambda call, step: (call[0][::step], call[1]),
+            convolutions(most=1, loops=False),
+            st.sampled_from([1, -1]),
+        ),
+        slid,
+        kinds="fi",
+    )
 row(
     conv.pool,
     windowings().map(public),
