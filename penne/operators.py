@@ -153,23 +153,20 @@ class Operators:
         found = NUMPY.get(name) or NUMPY.get(name.removeprefix("linalg."))
         if found is None:
             raise TypeError(f"numpy.{name}: no such operation on expressions")
-        first, optional = _optional(function)
-        given = zip(optional, args[first:] if optional else ())
-        named = {k: a for (k, default), a in given if a is not default}
-        return found(*args[:first], **named, **kw)
+        first, defaults = _optional(function)
+        given = {**kw, **dict(zip(defaults, () if first is None else args[first:]))}
+        named = {k: a for k, a in given.items() if a is not defaults.get(k, function)}
+        return found(*args[:first], **named)
 
 
 @lru_cache(maxsize=1024)
-def _optional(function: Any) -> tuple[int | None, list[tuple[str, Any]]]:
+def _optional(function: Any) -> tuple[int | None, dict[str, Any]]:
     """From which place on NumPy's ``function`` takes what may be left out, and the
-    names and defaults of that: penne's may have it in another order, or lack it."""
+    defaults of that: penne's may have it in another order, or lack it."""
     try:
         kinds = signature(function).parameters.values()
     except ValueError:  # as NumPy's own, where it does not tell
-        return None, []
-    found = [
-        (place, (p.name, p.default))
-        for place, p in enumerate(kinds)
-        if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty
-    ]
-    return (found[0][0] if found else None), [named for _, named in found]
+        return None, {}
+    optional = [(k, p) for k, p in enumerate(kinds) if p.default is not p.empty]
+    places = [k for k, p in optional if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return (places[0] if places else None), {p.name: p.default for _, p in optional}

@@ -55,6 +55,17 @@ SAME = [
     (lambda x: np.broadcast_to(x, np.int64(3)), np.array(1.0)),
     (lambda x: np.reshape(x, np.int64(-1)), M),
     (np.cumulative_sum, V),
+    (lambda x: np.sum(x, 1, dtype=None, out=None), M),
+    (lambda x: np.vstack([x, x], dtype=None, casting="same_kind"), V),
+    (lambda x: np.concatenate([x, x], axis=0, dtype=None), V),
+    (np.size, M),
+    (lambda x: np.size(x, 0), M),
+    (lambda x: np.size(x, axis=-1), M),
+    (lambda x: np.pad(x, np.array([1, 2])), V),
+    (lambda x: np.split(x, np.array([1, 2]))[2], V),
+    (lambda x: np.array_split(x, (1, 2))[2], V),
+    (lambda x: np.partition(x, -3), V),
+    (lambda x: np.partition(x, [0, 5], None), np.ones((2, 3))),
     (np.round, np.array([2**53 + 1])),
     (lambda x: x[[[]]], V),
     (lambda x: x[:, [[], []]], M),
@@ -103,6 +114,29 @@ def test_same(f, x):
     assert not isinstance(y, Expression) or y.dtype == wanted.dtype
 
 
+def test_row_stack():
+    """NumPy's older name for ``vstack``, where it has it."""
+    with pytest.deprecated_call():
+        y = np.row_stack([constant(V), constant(V)])
+    np.testing.assert_array_equal(value(y), [V, V])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("ddof", [2, 3, 4])
+@pytest.mark.parametrize("function", [np.var, np.std])
+@pytest.mark.parametrize("x", [M, V, np.ones((2, 1))])
+def test_no_degrees_of_freedom(function, x, ddof):
+    """A sum of squares is divided by nothing less than 0."""
+    found = value(function(constant(x), axis=-1, ddof=ddof))
+    np.testing.assert_allclose(found, function(x, axis=-1, ddof=ddof))
+
+
+def test_arctanh_of_small_ints():
+    """An unsigned integer has a negative too."""
+    x = np.array([0, 0], np.uint8)
+    np.testing.assert_array_equal(value(np.arctanh(constant(x))), [0, 0])
+
+
 REFUSED = [
     (
         lambda x: np.select(
@@ -121,6 +155,22 @@ REFUSED = [
         "reshape: a length must be an int, got 3.0",
     ),
     (lambda x: np.tile(x, 1.5), V, "tile: a number of times must be an int"),
+    (lambda x: np.trace(x, 0.5), M, "diagonal: offset must be an int, got 0.5"),
+    (lambda x: np.diagonal(x, 1.0), M, "diagonal: offset must be an int, got 1.0"),
+    (lambda x: np.pad(x, 1.5), V, "pad: a width must be an int, got 1.5"),
+    (lambda x: np.pad(x, (1, 0.5)), V, "pad: a width must be an int, got 0.5"),
+    (lambda x: np.pad(x, True), V, "pad: a width must be an int, got True"),
+    (lambda x: np.pad(x, "a"), V, "pad: a width must be an int, got 'a'"),
+    (lambda x: np.split(x, [1.5]), V, "split: an index must be an int, got 1.5"),
+    (lambda x: np.split(x, "a"), V, "split: a number of parts must be an int"),
+    (lambda x: np.vsplit(x, [1.0]), M, "split: an index must be an int, got 1.0"),
+    (lambda x: np.array_split(x, [0.5]), V, "split: an index must be an int"),
+    (lambda x: np.array_split(x, 0), V, "array_split: a number of parts is at least 1"),
+    (lambda x: np.partition(x, 1.5), V, "partition: kth must be an int, got 1.5"),
+    (lambda x: np.partition(x, 3), V, "partition: kth is of -3 to 2, got 3"),
+    (lambda x: np.argpartition(x, [0, 0.5]), V, "partition: kth must be an int"),
+    (lambda x: np.diff(x, 1.5), V, "diff: n must be an int, got 1.5"),
+    (lambda x: np.linalg.matrix_power(x, 1.5), SQUARE, "matrix_power: n must be an"),
     (np.tril, np.array(1.0), "tril: takes a vector or matrices"),
     (lambda x: np.argmax(x, (0, 1)), M, "argmax: axis must be an int, got"),
     (lambda x: np.roll(x, (1, 1), (0, 1, 1)), M, "differ in number"),
@@ -150,6 +200,12 @@ NOT_TAKEN = [
     (lambda x: penne.conv.windows(x, 1.7), V, "conv: a size or step must be an int"),
     (lambda x: penne.conv.windows(x, 1, 1.5), V, "conv: a size or step must be an int"),
     (lambda x: np.roll(x, 1.5), V, "roll: shift is an int"),
+    (lambda x: np.rot90(x, 1.5), M, "rot90: k must be an int"),
+    (lambda x: np.split(x, 1.5), V, "split: a number of parts must be an int"),
+    (lambda x: np.array_split(x, 1.5), V, "array_split: a number of parts is an int"),
+    (lambda x: np.quantile(x, []), V, "quantile: takes at least one part q"),
+    (lambda x: penne.top_k(x, 1.5), V, "top_k: k must be an int"),
+    (lambda x: penne.tensordot(x, x, 1.5), M, "tensordot: axes is an int or two"),
     (lambda x: np.pad(x, 1, "mean"), V, "mode is one of constant, edge, wrap"),
     (lambda x: np.pad(x, 1, "empty"), V, "mode is one of constant, edge, wrap"),
     (lambda x: np.reshape(x, (3, 2), "F"), M, "order"),

@@ -63,7 +63,17 @@ from .indexing import getitem, one_hot, setitem, take, take_along_axis
 from .linalg import *  # noqa: F403  # as above
 from .linear import dot, matmul, outer, vecdot
 from .opaque import numerical as numerical
-from .reduction import amax, amin, argmax, argmin, asum, logsumexp, mean, var
+from .reduction import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    asum,
+    logsumexp,
+    mean,
+    size_along,
+    var,
+)
 from .rounding import *  # noqa: F403  # as above
 from .shape import (
     broadcast_to,
@@ -181,5 +191,5 @@ NUMPY.update(
     concat=concatenate,
     shape=lambda x: x.shape,
     ndim=lambda x: x.ndim,
-    size=lambda x: x.size,
+    size=lambda x, axis=None: size_along("size", x, axis),
 )

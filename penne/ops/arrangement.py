@@ -103,11 +103,12 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     axis = negative_axis("split", axis, x.ndim)
     n = x.shape[axis]
     ends = indices_or_sections
-    if is_int(ends):
+    if not np.ndim(ends):
+        ends = whole("split", "a number of parts", ends)
         if ends < 1 or n % ends:
             raise ValueError(f"split: {ends} parts are not equal, got {x.shape}")
         ends = range(n // ends, n, n // ends) if n else [0] * (ends - 1)
-    ends = [0, *map(int, ends), n]
+    ends = [0, *(whole("split", "an index", end) for end in ends), n]
     return [sliced(x, axis, slice(a, b)) for a, b in pairwise(ends)]
 
 
@@ -190,10 +191,11 @@ def pad(
 
 
 def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
-    pairs = np.broadcast_to(np.asarray(width, int), (ndim, 2))
-    if any(n < 0 for pair in pairs for n in pair):
+    pairs = np.broadcast_to(np.asarray(width, object), (ndim, 2))
+    whole_pairs = [[whole("pad", "a width", n) for n in pair] for pair in pairs]
+    if any(n < 0 for pair in whole_pairs for n in pair):
         raise ValueError(f"pad: a width is negative, got {width}")
-    return tuple((int(a), int(b)) for a, b in pairs)
+    return tuple((a, b) for a, b in whole_pairs)
 
 
 def _padded(x: Expression, widths: tuple[tuple[int, int], ...], value: Any) -> Any:

@@ -208,6 +208,8 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Expression:
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise ValueError(f"tensordot: not both have {axes} axes, {seen}")
         axes = range(x.ndim - axes, x.ndim), range(axes)
+    elif not hasattr(axes, "__len__") or len(axes) != 2:
+        raise TypeError(f"tensordot: axes is an int or two, got {axes!r}")
     left = negative_axes("tensordot", axes[0], x.ndim)
     right = negative_axes("tensordot", axes[1], y.ndim)
     if [x.shape[k] for k in left] != [y.shape[k] for k in right]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts import is_int
+from ..counts import is_int, whole
 from ..graph import Expression, constant
 from .arrangement import counted, moveaxis
 from .elementwise import where
@@ -24,6 +24,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Express
     >>> compute_value(diagonal([[1.0, 2.0], [3.0, 4.0]]))
     array([1., 4.])
     """
+    offset = whole("diagonal", "offset", offset)
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = x.shape[-2:]
     first = max(0, -offset)

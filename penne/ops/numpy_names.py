@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import whole
 from ..graph import Expression, constant
 from .arrangement import pad, ravel, sliced, swapaxes
 from .axes import negative_axis
@@ -206,7 +207,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Expression:
     """Each element less the one before it along an axis, n times."""
     x = constant(x)
     axis = negative_axis("diff", axis, x.ndim)
-    if n < 0:
+    if whole("diff", "n", n) < 0:
         raise ValueError(f"diff: n is at least 0, got {n}")
     for _ in range(n):
         x = sliced(x, axis, slice(1, None)) - sliced(x, axis, slice(None, -1))
@@ -215,12 +216,23 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Expression:
 
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
     """x sorted, which is partitioned at any place."""
-    return sort(x, axis)
+    y = sort(x, axis)
+    _check_places("partition", kth, y.shape[-1 if axis is None else axis])
+    return y
 
 
 def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
     """``argsort``; constant to gradients."""
-    return argsort(x, axis)
+    y = argsort(x, axis)
+    _check_places("argpartition", kth, y.shape[-1 if axis is None else axis])
+    return y
+
+
+def _check_places(name: str, kth: Any, n: int) -> None:
+    """Raise TypeError, ValueError for what is no place among n."""
+    for k in np.ravel(np.asarray(kth, object)):
+        if not -n <= whole(name, "kth", k) < n:
+            raise ValueError(f"{name}: kth is of {-n} to {n - 1}, got {k}")
 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Expression:
@@ -267,7 +279,7 @@ def vdot(x: Any, y: Any) -> Expression:
 
 def matrix_power(A: Any, n: int) -> Expression:
     """A @ A @ ..., n times; of the inverse where n is negative."""
-    A = inverse(A) if n < 0 else constant(A)
+    A = inverse(A) if whole("matrix_power", "n", n) < 0 else constant(A)
     if n == 0:
         return broadcast_to(np.eye(A.shape[-1], dtype=A.dtype), A.shape)
     return reduce(matmul, [A] * abs(n))

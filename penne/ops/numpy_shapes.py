@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts import is_int
+from ..counts import positive, whole
 from ..graph import Constant, Expression, constant
 from .arrangement import flip, moveaxis, ravel, split, swapaxes
 from .axes import negative_axis
@@ -89,7 +89,8 @@ def append(x: Any, values: Any, axis: int | None = None) -> Expression:
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Expression]:
     """``split`` into parts as equal as may be, the longer ones first."""
     x, ends = constant(x), indices_or_sections
-    if is_int(ends):
+    if not np.ndim(ends):
+        ends = positive("array_split", "a number of parts", ends)
         n = x.shape[negative_axis("array_split", axis, x.ndim)]
         each, more = divmod(n, ends)
         ends = [k * each + min(k, more) for k in range(1, ends)]
@@ -128,7 +129,7 @@ def fliplr(x: Any) -> Expression:
 
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Expression:
     """x turned by k right angles, from the first of two axes to the second."""
-    for _ in range(k % 4):
+    for _ in range(whole("rot90", "k", k) % 4):
         x = flip(swapaxes(x, *axes), axes[0])
     return constant(x)
 

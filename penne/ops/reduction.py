@@ -161,11 +161,12 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
     array([4., 4.])
     """
     x = constant(x)
-    count = _count("mean", x, axis)
+    count = size_along("mean", x, axis)
     return asum(x, axis=axis, keepdims=keepdims) / count
 
 
-def _count(name: str, x: Expression, axis: Any) -> int:
+def size_along(name: str, x: Expression, axis: Any) -> int:
+    """How many elements there are along ``axis``."""
     return prod(x.shape[k] for k in negative_axes(name, axis, x.ndim))
 
 
@@ -173,7 +174,7 @@ def var(
     x: Any, axis: Any = None, keepdims: bool = False, *, ddof: float = 0
 ) -> Expression:
     """The variance along ``axis``: the mean squared distance from the mean; ``ddof`` is
-    taken off the number that the sum is divided by.
+    taken off the number that the sum is divided by, down to 0.
 
     >>> from penne import compute_value
     >>> compute_value(var([1.0, 5.0]))
@@ -181,5 +182,5 @@ def var(
     """
     x = constant(x)
     away = x - mean(x, axis, keepdims=True)
-    count = _count("var", x, axis) - ddof
+    count = max(size_along("var", x, axis) - ddof, 0)
     return asum(away * away, axis=axis, keepdims=keepdims) / count

@@ -197,7 +197,7 @@ def top_k(x: Any, k: int, axis: int = -1) -> tuple[Expression, Expression]:
     x = constant(x)
     axis = negative_axis("top_k", axis, x.ndim)
     n = x.shape[axis]
-    if not 0 <= k <= n:
+    if not 0 <= whole("top_k", "k", k) <= n:
         raise ValueError(f"top_k: there are no {k} of {n}, got {x.shape}")
     places = n - 1 - argsort(flip(x, axis), axis)
     places = sliced(places, axis, slice(n - k, None))
@@ -224,6 +224,8 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Expres
     0.5
     """
     if np.ndim(q):
+        if not np.size(q):
+            raise ValueError("quantile: takes at least one part q, got none")
         return stack([quantile(x, part, axis, keepdims) for part in q])
     if not 0 <= q <= 1:
         raise ValueError(f"quantile: q is of 0 to 1, got {q}")

@@ -14,6 +14,7 @@ import numpy as np
 from ..dtypes import floating_dtype
 from ..graph import Expression, constant, op
 from .elementwise import (
+    astype,
     detach,
     divide,
     equal,
@@ -149,6 +150,7 @@ def arctanh(x: Any) -> Expression:
     np.float64(0.5493)
     """
     x = constant(x)
+    x = x if x.floating else astype(x, dtype=float)
     return 0.5 * (log1p(x) - log1p(multiply(x, -1)))
 
 
