@@ -1,4 +1,4 @@
-"""What an int is, and how many: the counts that users give."""
+"""What an int is, and what a number: the counts and settings that users give."""
 
 from typing import Any, TypeGuard
 
@@ -12,6 +12,18 @@ def is_int(x: Any) -> TypeGuard[int]:
     if isinstance(x, np.integer):
         return x.dtype.kind in "iu"  # a timedelta64 is an np.integer too
     return isinstance(x, int) and not isinstance(x, bool)
+
+
+def is_number(x: Any) -> TypeGuard[float]:
+    """Whether x is an int or a float, of Python or of NumPy; a bool is none."""
+    return is_int(x) or isinstance(x, (float, np.floating))
+
+
+def check_numbers(asked: str, **numbers: Any) -> None:
+    """Raise TypeError for what is no number, by its name."""
+    for name, given in numbers.items():
+        if not is_number(given):
+            raise TypeError(f"{asked}: {name} is a number, got {given!r}")
 
 
 def whole(name: str, what: str, number: Any) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .composite import NOTHING, Body, projected, projection
 from .compute import compute_value
-from .counts import is_int, positive
+from .counts import check_numbers, is_int, positive
 from .differentiate import gradient
 from .dtypes import INDEX
 from .functions import hardtanh, layer_norm, logsoftmax, softmax
@@ -360,10 +360,11 @@ class Dropout:
     The mask is drawn when the expression is evaluated, anew each time;
     ``with training(False):`` switches all dropouts off, ``with fixed_masks():``
     holds their masks.  Srivastava et al. 2014, *Dropout*, section 10 (scaled while
-    training).  Raises ValueError unless 0 <= p < 1.
+    training).  Raises ValueError unless 0 <= p < 1, TypeError for what is no number.
     """
 
     def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None):
+        check_numbers("Dropout", p=p)
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is at least 0 and below 1, got {p}")
         self.p = p

@@ -6,8 +6,25 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from penne import Layer, compute_value, constant, diag, repeat, split, tensordot
-from penne.counts import check_counts, is_count, is_int, positive, whole
+from penne import (
+    Dropout,
+    Layer,
+    compute_value,
+    constant,
+    diag,
+    repeat,
+    split,
+    tensordot,
+)
+from penne.counts import (
+    check_counts,
+    check_numbers,
+    is_count,
+    is_int,
+    is_number,
+    positive,
+    whole,
+)
 
 
 class Size(IntEnum):
@@ -41,6 +58,25 @@ def test_others(x):
             asked("f", "size", x)
     with pytest.raises(ValueError, match="f: size is an int >= 1"):
         check_counts("f", size=x)
+
+
+@pytest.mark.parametrize("x", [*INTS, 0.5, np.float32(0.5), np.nan])
+def test_numbers(x):
+    """Ints and floats."""
+    assert is_number(x)
+    check_numbers("f", rate=x)
+
+
+@pytest.mark.parametrize(
+    "x", [True, "a", None, 1j, np.complex64(1), [0.5], constant(1)]
+)
+def test_no_numbers(x):
+    """A bool is none, nor is what has no value yet."""
+    assert not is_number(x)
+    with pytest.raises(TypeError, match="f: rate is a number, got"):
+        check_numbers("f", rate=x)
+    with pytest.raises(TypeError, match="Dropout: p is a number, got"):
+        Dropout(x)
 
 
 def test_ops_say_so():

@@ -222,7 +222,7 @@ class Wrong(Transducer):
         (fixed(np.ones(V)[:3] / 3), "vocabulary has 5 symbols, the model's output 3"),
         (
             Map(lambda k: constant(np.ones((*k.shape, V)))),
-            "gives log p = 1, and a prob",
+            r"beam_search: the model gives 1, no log p; end it in .*logsoftmax",
         ),
         (
             Map(lambda k: constant(np.zeros((4, V)))),

@@ -15,9 +15,11 @@ from penne import (
     Map,
     Module,
     Simple,
+    Stack,
     compute_gradients,
     compute_value,
     compute_values,
+    softmax,
 )
 from penne.lm import (
     Vocabulary,
@@ -180,6 +182,15 @@ def test_bits_of_a_certain_model():
     """A model that is right each time pays nothing; one that rules it out, all."""
     assert bits_per_character(fixed([1.0, 0.0]), [0, 0, 0]) == 0.0
     assert bits_per_character(fixed([1.0, 0.0]), [0, 1, 0]) == np.inf
+
+
+@pytest.mark.parametrize("f", [softmax, None])
+@pytest.mark.parametrize("cell", CELLS)
+def test_bits_of_no_logarithms(f, cell):
+    """A model that gives probabilities, or numbers not normalised, is not judged."""
+    model = Stack(cell(-V, 4, rng=0), Map(Layer(4, V, f=f, rng=0)))
+    with pytest.raises(ValueError, match=r"^bits.*no log p.*, f=logsoftmax\)"):
+        bits_per_character(model, [0, 1, 2, 3, 4] * 9)
 
 
 @pytest.mark.parametrize("run", ["bits", "sample"])

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chisquare
 
 from penne import LSTM, Layer, Map, Stack, compute_value, constant, logsoftmax
-from penne.lm import Vocabulary, sample, sharpen
+from penne.lm import Vocabulary, beam_search, sample, sharpen
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -260,6 +260,27 @@ def test_option_errors(option, said):
         sharpen(np.zeros(3), **option)
     with pytest.raises(ValueError, match=f"sample: {said}"):
         sample(network(), Vocabulary(range(V)), 0, **option)
+
+
+@pytest.mark.parametrize("option", ["temperature", "top_p", "repetition_penalty"])
+@pytest.mark.parametrize("given", [None, "hot", constant(1.0), True])
+def test_options_are_numbers(option, given):
+    """An option that is no number is a TypeError that says so."""
+    with pytest.raises(TypeError, match=f"sharpen: {option} is a number, got"):
+        sharpen(np.zeros(3), **{option: given})
+    with pytest.raises(TypeError, match=f"sample: {option} is a number, got"):
+        sample(network(), Vocabulary(range(V)), 3, **{option: given})
+
+
+@pytest.mark.parametrize("draw", [sample, beam_search])
+def test_vocabularies_and_starts(draw):
+    """A list of symbols is no vocabulary, a number no sequence of them: TypeErrors that
+    say what to write."""
+    name = draw.__name__
+    with pytest.raises(TypeError, match=rf"{name}: .*list; write lm.Vocabulary\("):
+        draw(network(), list("abcde"), 3, start="a")
+    with pytest.raises(TypeError, match=rf"{name}: start is several .* write \[3\]"):
+        draw(network(), Vocabulary(range(V)), 3, start=3)
 
 
 def test_no_probability():

@@ -56,6 +56,13 @@ def test_vocabulary_number_outside(number):
         Vocabulary("abc").denumberize([0, number])
 
 
+def test_vocabulary_of_sentences():
+    """Lists of symbols are no symbols: an error that says what takes them."""
+    with pytest.raises(TypeError, match=r"unhashable.*; of sentences.*make_vocab\("):
+        Vocabulary([["a", "b"], ["c"]])
+    assert list(make_vocab([["a", "b"], ["c"]], special=())) == ["a", "b", "c"]
+
+
 def test_vocabulary_empty():
     """No symbols, no vocabulary; no text, no numbers."""
     with pytest.raises(ValueError, match="at least one symbol, got none"):

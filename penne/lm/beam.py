@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..counts import check_counts
+from ..counts import check_counts, check_numbers
 from ..recurrent import Transducer
 from .branching import Branches
-from .running import Array, Inputs, State, check_size, evaluating
+from .running import Array, Inputs, State, check_logarithms, check_size, evaluating
 from .vocabulary import Symbol, Vocabulary, limits
 
 
@@ -70,8 +70,9 @@ def beam_search(
 
     Raises ValueError for an option out of its range, for a model whose outputs are no
     logarithms of probabilities or have no row for each symbol, and where no text has a
-    probability; TypeError for a model that is no transducer; IndexError for a start or
-    stop outside the vocabulary; FloatingPointError where the model gives NaN.
+    probability; TypeError for a model that is no transducer, a vocabulary that is none
+    and a penalty that is no number; IndexError for a start or stop outside the
+    vocabulary; FloatingPointError where the model gives NaN.
 
     >>> from math import exp
     >>> from penne import Map
@@ -83,6 +84,7 @@ def beam_search(
     [('b', 0.32), ('ab', 0.16)]
     """
     check_counts("beam_search", length=length, beam=beam, n_best=n_best)
+    check_numbers("beam_search", length_penalty=length_penalty)
     if not np.isfinite(length_penalty):
         raise ValueError(
             f"beam_search: length_penalty is a finite number, got {length_penalty}; "
@@ -145,11 +147,7 @@ class _Search:
     def _step(self, last: Array) -> Array:
         logp = self.branches.step(last)
         check_size("beam_search", logp, self.size)
-        if logp.max() > 1e-3:
-            raise ValueError(
-                f"beam_search: the model gives log p = {logp.max():.3g}, and a "
-                "probability is at most 1; end it with logsoftmax"
-            )
+        check_logarithms("beam_search", logp)
         return np.minimum(logp, 0.0)  # rounding may leave a little more
 
     def _ended(

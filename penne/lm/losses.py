@@ -17,7 +17,7 @@ from ..recurrent import Transducer
 from ..recurrent.structure import joined
 from ..recurrent.transducer import check_transducers
 from .grouping import numbers_in_a_row, stateful_batches
-from .running import Array, evaluating
+from .running import Array, check_logarithms, evaluating
 
 
 def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
@@ -32,14 +32,25 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
         trainer.receive(chunk_loss(model, inputs, targets), values)
         model.detach(values)
 
-    Raises ValueError where inputs and targets differ in shape or are empty, or where
-    outputs are not (T, V) or (T, B, V); IndexError for a symbol outside [0, V).
+    What the model gives is taken for log p, at each symbol (V) or (B, V), as of a last
+    ``Layer(..., f=logsoftmax)``.  Raises ValueError where inputs and targets differ in
+    shape or are empty, or where outputs are not (T, V) or (T, B, V); IndexError for a
+    symbol outside [0, V).
 
     >>> from penne import Map, compute_value
     >>> guess = Map(lambda symbol: np.log([0.5, 0.25, 0.25]))
     >>> compute_value(chunk_loss(guess, [0, 0], [0, 1]) / np.log(2))
     np.float64(1.5)
     """
+    return _surprise(_read(model, inputs, targets), targets)
+
+
+def _surprise(logp: Expression, targets: Any) -> Expression:
+    return -mean(take_along_axis(logp, np.asarray(targets)[..., None], -1))
+
+
+def _read(model: Transducer, inputs: Any, targets: Any) -> Expression:
+    """What the model gives for inputs, (T, V) or (T, B, V), if it fits the targets."""
     check_transducers("chunk_loss", model)
     inputs, targets = np.asarray(inputs), np.asarray(targets)
     if inputs.shape != targets.shape or not targets.shape or not targets.size:
@@ -58,7 +69,7 @@ def chunk_loss(model: Transducer, inputs: Any, targets: Any) -> Expression:
             "targets (T), or a model that takes a batch at each step"
         )
     check_within("chunk_loss: target", targets, 0, logp.shape[-1])
-    return -mean(take_along_axis(logp, targets[..., None], -1))
+    return logp
 
 
 def bits_per_character(
@@ -73,8 +84,9 @@ def bits_per_character(
     that gives (B, V) for B symbols.  Dropouts are off; the model's state stays as it
     was.
 
-    Raises ValueError for fewer than 2 symbols, and for streams or a length that are no
-    ints >= 1; TypeError for a text, and for a model that is no transducer.
+    Raises ValueError for fewer than 2 symbols, for streams or a length that are no ints
+    >= 1, and for a model whose outputs are no logarithms of probabilities; TypeError
+    for a text, and for a model that is no transducer.
 
     >>> from penne import Map
     >>> guess = Map(lambda symbols: np.full((len(symbols), 4), np.log(0.25)))
@@ -90,8 +102,10 @@ def bits_per_character(
     nats, count = 0.0, 0
     with evaluating("bits_per_character", model):
         for inputs, targets in _chunks(numbers, streams, length):
-            loss = chunk_loss(model, inputs, targets)
-            values = compute_values(loss)
+            logp = _read(model, inputs, targets)
+            loss = _surprise(logp, targets)
+            values = compute_values([loss, logp])
+            check_logarithms("bits_per_character", values[logp])
             model.detach(values)
             nats += float(values[loss]) * targets.size
             count += targets.size

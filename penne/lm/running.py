@@ -60,6 +60,16 @@ def stepped(
     return logp
 
 
+def check_logarithms(asked: str, logp: Array) -> None:
+    """ValueError where a model's output is no log p: that is never above 0, but for
+    rounding."""
+    if logp.max() > 1e-3:
+        raise ValueError(
+            f"{asked}: the model gives {logp.max():.3g}, no log p; end it in "
+            "Layer(..., f=logsoftmax)"
+        )
+
+
 def check_size(asked: str, logp: Array, size: int) -> None:
     """ValueError where a model's output, (..., V), is not as long as a vocabulary."""
     if logp.shape[-1] != size:

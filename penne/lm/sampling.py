@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts import check_counts, is_count
+from ..counts import check_counts, check_numbers, is_count
 from ..ops.selection import check_within
 from ..recurrent import Transducer
 from ..settings import generator
@@ -43,8 +43,8 @@ def sharpen(
        Degeneration*, section 3.1.
 
     Of equally likely symbols the one with the lower number is kept.  Raises ValueError
-    for an option out of its range, and where no symbol has a probability; IndexError
-    for a symbol seen outside [0, V).
+    for an option out of its range, and where no symbol has a probability; TypeError for
+    one that is no number; IndexError for a symbol seen outside [0, V).
 
     >>> p = sharpen(np.log([0.5, 0.3, 0.2]), top_k=2)
     >>> np.exp(p).round(3)
@@ -77,7 +77,13 @@ def check_options(
     top_k: int | None,
     top_p: float,
 ) -> None:
-    """Raise ValueError for an option out of its range."""
+    """Raise ValueError for an option out of its range, TypeError for no number."""
+    check_numbers(
+        asked,
+        repetition_penalty=repetition_penalty,
+        temperature=temperature,
+        top_p=top_p,
+    )
     if not 0 < repetition_penalty < np.inf:
         raise ValueError(
             f"{asked}: repetition_penalty is a number > 0, got {repetition_penalty}; "
@@ -154,8 +160,9 @@ def sample(
     The model is run once for each symbol that another follows.
 
     Raises ValueError for an option out of its range and for a model whose outputs are
-    not (V), TypeError for a model that is no transducer, IndexError for a start or stop
-    outside the vocabulary, FloatingPointError where the model gives NaN.
+    not (V), TypeError for a model that is no transducer, a vocabulary that is none and
+    an option that is no number, IndexError for a start or stop outside the vocabulary,
+    FloatingPointError where the model gives NaN.
 
     >>> from penne import Map, Stack
     >>> onwards = Map(lambda k: np.log(np.eye(3)[(k + 1) % 3] + 1e-9))

@@ -20,7 +20,8 @@ class Vocabulary:
     them; None for none.
 
     Raises IndexError for a symbol that is not in it, unless there is an ``unknown``;
-    and for a number outside [0, V).  Raises ValueError where there are no symbols.
+    and for a number outside [0, V).  Raises ValueError where there are no symbols,
+    TypeError for symbols that are not hashable.
 
     >>> vocabulary = Vocabulary("banana")
     >>> len(vocabulary), vocabulary.number("b"), vocabulary.numberize("nab")
@@ -35,7 +36,7 @@ class Vocabulary:
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None):
         first = sorted(set(symbols)) if isinstance(symbols, str) else symbols
         extra = [] if unknown is None else [unknown]
-        self.symbols: tuple[Any, ...] = tuple(dict.fromkeys([*first, *extra]))
+        self.symbols = _distinct([*first, *extra])
         self.unknown = unknown
         if not self.symbols:
             raise ValueError("Vocabulary: takes at least one symbol, got none")
@@ -79,13 +80,33 @@ class Vocabulary:
         return number
 
 
+def _distinct(symbols: list[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(dict.fromkeys(symbols))
+    except TypeError as error:
+        raise TypeError(
+            f"Vocabulary: takes hashable symbols ({error}); of sentences write "
+            "make_vocab(sentences)"
+        ) from None
+
+
 def limits(
     asked: str, vocabulary: Vocabulary, start: Iterable[Symbol], stop: Symbol | None
 ) -> tuple[list[int], int | None]:
     """The numbers of what a text begins with and of what ends it, None for nothing.
 
-    Raises IndexError for a symbol that is not in the vocabulary, ``unknown`` or not.
+    Raises IndexError for a symbol that is not in the vocabulary, ``unknown`` or not;
+    TypeError for what is no vocabulary or no sequence of symbols.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        kind = type(vocabulary).__name__
+        raise TypeError(
+            f"{asked}: takes a Vocabulary, got a {kind}; write lm.Vocabulary(symbols)"
+        )
+    if not isinstance(start, Iterable):
+        raise TypeError(
+            f"{asked}: start is several symbols, got {start!r}; write [{start!r}]"
+        )
     begun = list(start)
     for symbol in begun if stop is None else [*begun, stop]:
         if symbol not in vocabulary:

@@ -1,12 +1,12 @@
 """The ranges of settings.
 
-This module imports nothing of penne.
+This module imports ``counts``.
 """
 
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
+from ..counts import check_numbers
 
 ABOVE = "above 0", lambda x: x > 0
 LEAST = "at least 0", lambda x: x >= 0
@@ -37,8 +37,7 @@ def check_settings(trainer: Any) -> None:
         if name not in LIMITS or (free and name in FREE):
             continue
         text, holds = LIMITS[name]
-        where = f"{type(trainer).__name__}: {name}"
-        if isinstance(x, bool) or not isinstance(x, (int, float, np.number)):
-            raise TypeError(f"{where} is a number, got {x!r}")
+        kind = type(trainer).__name__
+        check_numbers(kind, **{name: x})
         if not holds(x):
-            raise ValueError(f"{where} is {text}, got {x}")
+            raise ValueError(f"{kind}: {name} is {text}, got {x}")

@@ -114,6 +114,8 @@ Layer(-5, 2)("a")
 
 Dropout(1.0)
 
+Dropout("half")
+
 LayerNorm(3)(np.zeros(4))
 
 default_dtype("int32")
@@ -194,7 +196,14 @@ load("model.npz", LSTM(3, 2))
 
 lm.Vocabulary([])
 
+lm.Vocabulary([["to", "be"], ["not"]])
+
 lm.Vocabulary("abc").number("d")
+
+model = Stack(LSTM(-3, 4, rng=0), Map(Layer(4, 3, f=softmax, rng=0)))
+lm.bits_per_character(model, [0, 1, 2])
+
+lm.sample(LSTM(-3, 3), "abc", 5)
 
 lm.stateful_batches([0, 1, 2], 4, 2)
 
