@@ -58,7 +58,7 @@ def perplexity(model, grams):
 def main():
     numbers = [
         ("n", 4, 2, "words at a time, what is foretold included"),
-        ("words", 3000, 1, "how many words to tell apart"),
+        ("words", 3000, 3, "how many to tell apart, <s>, </s> and <unk> among them"),
         ("features", 30, 1, "size of a word's vector"),
         ("hidden", 50, 1, "size of the hidden layer"),
         ("batch", 100, 1, "n-grams in one update"),

@@ -63,7 +63,7 @@ def perplexity(model, lines):
 def main(kind):
     """Train a model of this kind, and judge it."""
     numbers = [
-        ("words", 3000, 1, "how many words to tell apart"),
+        ("words", 3000, 3, "how many to tell apart, <s>, </s> and <unk> among them"),
         ("hidden", 100, 1, "size of a layer's state"),
         ("depth", 2, 1, "layers"),
         ("batch", 32, 1, "lines in one update"),

@@ -88,7 +88,8 @@ def test_example_bad_files(tmp_path, name, content, wrong):
         ("rnnlm1", "depth=0", 1),
         ("rnnlm2", "epochs=-1", 1),
         ("rnnlm2", "seed=-1", 0),
-        ("rnnlm2", "words=0", 1),
+        ("nplm", "words=1", 3),
+        ("rnnlm1", "words=2", 3),
     ],
 )
 def test_example_bad_options(tmp_path, name, option, least):
@@ -98,6 +99,15 @@ def test_example_bad_options(tmp_path, name, option, least):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(said)
     assert not done.stdout
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_fewest_words(tmp_path, name):
+    """The special symbols alone are words to tell apart."""
+    (tmp_path / "book.txt").write_text("To be or not to be\n" * 20)
+    done = run(tmp_path, name, "book.txt", *TINY, "--words=3")
+    assert done.returncode == 0, done.stderr
+    assert "3 kinds" in done.stdout
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
