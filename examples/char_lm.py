@@ -155,6 +155,7 @@ def draw(curve, args):
 
 def main():
     parser, args = command_line()
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # where closed
     sys.stdout.reconfigure(errors="replace")
     try:
         vocabulary, batches, held_out = prepare(args)

@@ -1,6 +1,7 @@
 """``examples/char_lm.py``, run as a user runs it: from somewhere else, on own texts."""
 
 import hashlib
+import os
 import re
 import signal
 import subprocess
@@ -23,12 +24,12 @@ runpy.run_path({!r}, run_name="__main__")
 """
 
 
-def run(where, *options, without=None, timeout=120):
-    """The finished process, started in the directory ``where``."""
+def run(where, *options, without=None, timeout=120, by=()):
+    """The finished process, started in the directory ``where`` (by another)."""
     program = [str(SCRIPT)]
     if without:
         program = ["-c", WITHOUT.format(str(SCRIPT)), without]
-    command = [sys.executable, "-W", "error", *program, *map(str, options)]
+    command = [*by, sys.executable, "-W", "error", *program, *map(str, options)]
     return subprocess.run(
         command, cwd=where, capture_output=True, text=True, timeout=timeout
     )
@@ -201,6 +202,14 @@ def test_bad_files(tmp_path, content, said):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert re.search(said, done.stderr)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closed by a shell")
+def test_closed_stdout(tmp_path, book):
+    """Where nobody can read what it writes it learns and draws all the same."""
+    done = run(tmp_path, book, *TINY, by=["sh", "-c", 'exec "$@" >&-', "sh"])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "char_lm.png").exists()
 
 
 def test_unwritable_directory(tmp_path, book):
