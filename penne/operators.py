@@ -153,6 +153,9 @@ class Operators:
         found = NUMPY.get(name) or NUMPY.get(name.removeprefix("linalg."))
         if found is None:
             raise TypeError(f"numpy.{name}: no such operation on expressions")
+        whole = isinstance(args and args[0], Operators)
+        if whole and getattr(found, "variadic", False):
+            args = list(args[0]), *args[1:]  # as np.stack(x), of its parts
         first, defaults = _optional(function)
         given = {**kw, **dict(zip(defaults, () if first is None else args[first:]))}
         named = {k: a for k, a in given.items() if a is not defaults.get(k, function)}
