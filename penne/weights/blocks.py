@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Again(NamedTuple):
-    """A second place of a parameter: written as zeros; what is read is added to it.
+    """A place whose content is added to that of a parameter; written as zeros.
 
     Where one library has two vectors that are only ever added up, and penne one.
     """
@@ -44,15 +44,15 @@ class Block(NamedTuple):
             whole = np.concatenate([np.atleast_2d(row) for row in rows])
         return whole.T.copy() if self.turned else whole
 
-    def pieces(self, array: Array) -> Iterator[tuple[Parameter, Array]]:
-        """Each parameter with what stands at its place in ``array``."""
+    def pieces(self, array: Array) -> Iterator[tuple[Place, Array]]:
+        """Each place with what stands there in ``array``."""
         whole, top = np.atleast_2d(array.T if self.turned else array), 0
         for row in self.rows:
             left, height = 0, np.atleast_2d(_value(row[0])).shape[0]
             for place in row:
                 p = place.parameter if isinstance(place, Again) else place
                 right = left + p.shape[-1]
-                yield p, whole[top : top + height, left:right].reshape(p.shape)
+                yield place, whole[top : top + height, left:right].reshape(p.shape)
                 left = right
             top += height
 
@@ -71,12 +71,45 @@ def filled(name: str, module: Module, layout: Layout, given: Mapping[str, Any]) 
     ValueError, with all names that do not fit, and nothing has changed."""
     check_places(name, module, layout)
     wanted = {key: block.array() for key, block in layout.items()}
-    sums: dict[Parameter, Any] = {}
-    for key, array in fitted(name, wanted, given).items():
-        for p, piece in layout[key].pieces(array):
-            sums[p] = sums[p] + piece if p in sums else piece
-    for p, value in sums.items():
-        p.value = value
+    found = _by_parameter(layout, fitted(name, wanted, given))
+    _check_tied(name, found)
+    for p, places in found.items():
+        p.value = places[0][1]
+
+
+def _by_parameter(
+    layout: Layout, given: Mapping[str, Array]
+) -> dict[Parameter, list[tuple[str, Array]]]:
+    """For each parameter the places where it stands, with what is given for it there:
+    the first with what stands where it is again, the second with the second."""
+    own: dict[Parameter, list[tuple[str, Array]]] = {}
+    again: dict[Parameter, list[Array]] = {}
+    for key, array in given.items():
+        for place, piece in layout[key].pieces(array):
+            if isinstance(place, Again):
+                again.setdefault(place.parameter, []).append(piece)
+            else:
+                own.setdefault(place, []).append((key, piece))
+    for p, pieces in again.items():
+        for k, (piece, (key, first)) in enumerate(zip(pieces, own[p])):
+            own[p][k] = key, first + piece
+    return own
+
+
+def _check_tied(name: str, found: dict[Parameter, list[tuple[str, Array]]]) -> None:
+    """ValueError where several places of one parameter are given different values."""
+    wrong = {
+        key: first
+        for (first, value), *others in found.values()
+        for key, other in others
+        if not np.array_equal(value, other, equal_nan=True)
+    }
+    if wrong:
+        pairs = ", ".join(f"{key} is not {first}" for key, first in wrong.items())
+        raise ValueError(
+            f"{name}: what is given does not fit; {pairs}, but the parameters are the "
+            "same here; write copy.deepcopy(r) for a second r with weights of its own"
+        )
 
 
 def arrays(name: str, module: Module, layout: Layout) -> dict[str, Array]:

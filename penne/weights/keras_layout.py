@@ -39,8 +39,9 @@ def from_keras(module: Module, weights: Mapping[str, Any] | Sequence[Any]) -> No
     ``"layers.0.forward.kernel"``.
 
     Raises ValueError for another number of arrays, for names that are missing or not
-    known, or arrays of another shape or kind of number, with all of them; TypeError
-    for a module that Keras has none of.  Then nothing has changed.
+    known, or arrays of another shape or kind of number, with all of them, and where a
+    parameter that stands in two places is given two values; TypeError for a module
+    that Keras has none of.  Then nothing has changed.
 
     >>> import numpy as np
     >>> from penne import Layer

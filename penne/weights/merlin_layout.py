@@ -49,8 +49,9 @@ def from_merlin(module: Module, weights: Mapping[str, Any] | Sequence[Any]) -> N
     are several, as ``"forward.W_xi"`` of a ``Bidirectional``.
 
     Raises ValueError for another number of arrays, for names that are missing or not
-    known, or arrays of another shape or kind of number, with all of them; TypeError
-    for a module that Merlin has none of.  Then nothing has changed.
+    known, or arrays of another shape or kind of number, with all of them, and where a
+    parameter that stands in two places is given two values; TypeError for a module
+    that Merlin has none of.  Then nothing has changed.
 
     >>> import numpy as np
     >>> from penne import Simple

@@ -33,8 +33,9 @@ def from_torch(module: Module, weights: Mapping[str, Any], prefix: str = "") -> 
     of a GRU but the last, which stays apart, within the reset.
 
     Raises ValueError for names that are missing or not known, or arrays of another
-    shape or kind of number, with all of them; TypeError for a module that PyTorch has
-    none of.  Then nothing has changed.
+    shape or kind of number, with all of them, and where a parameter that stands in two
+    places is given two values; TypeError for a module that PyTorch has none of.  Then
+    nothing has changed.
 
     >>> import numpy as np
     >>> from penne import Simple, compute_value
