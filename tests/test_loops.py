@@ -123,6 +123,25 @@ def test_as_step_by_step(make, run, kind, count, seed):
         assert np.allclose(mine[p], theirs[p], 1e-10, 1e-12)
 
 
+def reading(r, xs):
+    """Inputs that are made, one by one, of the state that r is in."""
+    for x in xs:
+        yield x + sum(asum(s) for s in r.state.values()) * 0.1
+
+
+@every_transducer
+@given(count=st.integers(0, 9))
+def test_inputs_made_of_the_state(make, count):
+    """An iterator is asked for each input when its step comes, so that it may read the
+    state."""
+    r, (_, xs) = make(4), inputs("vectors", count)
+    found = r.transduce(reading(r, xs))
+    expected = stepwise(r, reading(r, xs))
+    assert len(found) == len(expected) == count
+    for y, z in zip(found, expected):
+        assert np.allclose(compute_value(y), compute_value(z), 1e-12, 1e-12)
+
+
 @every_transducer
 def test_one_node_whatever_the_length(make):
     """The graph of a sequence grows by the outputs that are asked for alone."""

@@ -5,13 +5,13 @@ costs one node (``loops``) whatever its length, and not some for each step.  Lay
 layer it comes to the same as step by step: nothing but its own state, and what it is
 given, goes into a known step.  What is being traced, and what ``debug()`` records the
 lines of, is built step by step, and so is what has one transducer with a state in two
-places.
+places, or reads an iterator: its next input may be made of the state now.
 
 This module imports ``loops``, ``tracing``, ``modules``, ``graph``, ``ops`` and
 ``places``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -115,7 +115,9 @@ Series = Listed | Array | Outputs
 def looped(steps: Sequence[Step], inps: Iterable[Any]) -> list[Any] | None:
     """The outputs for ``inps`` of known steps, each of which reads those of the one
     before; None where they are to be built one by one."""
-    if being_traced.value or is_recording() or shared([r for _, r in steps]):
+    if isinstance(inps, Iterator) or being_traced.value or is_recording():
+        return None
+    if shared([r for _, r in steps]):
         return None
     parts = [_series(inps)]
     for step in steps:

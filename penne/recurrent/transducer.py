@@ -105,7 +105,10 @@ class Transducer(Module, metaclass=_Remembering):
         """Start, then one step for each input: the list of the outputs.
 
         Of an array or expression, whose first axis is time, one expression with the
-        outputs along its first axis; a tuple of such, where outputs are tuples.
+        outputs along its first axis; a tuple of such, where outputs are tuples.  An
+        iterator is asked for an input when its step comes, so that it may read the
+        state: ``r.transduce((y, attend(r.h)) for y in ys)``; of what looks ahead, for
+        all before the first.  A list is read faster.
         """
         self.start()
         if not isinstance(inps, (np.ndarray, Expression)):

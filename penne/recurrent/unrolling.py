@@ -35,8 +35,9 @@ def unroll(
     """``r`` over a batch of sequences: ``outputs, last_output, state``.
 
     ``inputs``: an array or expression, (T, B, ...), or (B, T, ...) where not
-    ``time_major``; or a list of T steps, each whatever ``r.step`` takes.  ``outputs``
-    are in the same form; ``last_output``, (B, ...), is the one given last.
+    ``time_major``; or a list of T steps, each whatever ``r.step`` takes (an iterator is
+    read to its end first).  ``outputs`` are in the same form; ``last_output``,
+    (B, ...), is the one given last.
 
     - ``state``: where to begin, of ``r.state``'s form; what it lacks is as ``start()``
       sets it.  The one returned is where it ended, and where ``r`` now stands:
