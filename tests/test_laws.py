@@ -135,6 +135,20 @@ class Unpickled(Transducer):
         return constant(inp) * self.scale
 
 
+class Renumbered(Transducer):
+    """Pickles, and has a number assigned afterwards: a state that was none."""
+
+    def __init__(self):
+        self.scale = 2.5
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.scale = float("2.5")
+
+    def step(self, inp):
+        return constant(inp) * self.scale
+
+
 class Unsaved(Transducer):
     """Has numbers that no file gets, made anew from those that do."""
 
@@ -263,6 +277,13 @@ def test_transducer_laws_catch(law):
     assert f"breaks the law that {says}: " in sentence
     assert re.search(seen, sentence), sentence
     assert "The smallest input found: " in sentence
+
+
+def test_state_of_a_pickle():
+    """What is state only in a pickle breaks the law of pickles too."""
+    sentences = broken_laws(check_transducer, Renumbered)
+    (sentence,) = [s for s in sentences if "a pickle gives" in s]
+    assert "the copy has the state ['scale'], its original []" in sentence
 
 
 def test_smallest_input():

@@ -75,6 +75,22 @@ class Learned(Transducer):
         return h + self.state_of["past"][0]
 
 
+class Leaky(Transducer):
+    """A layer whose outputs fade: numbers, no small ints, among its attributes."""
+
+    def __init__(self, insize, outsize, rng=None):
+        self.layer = Layer(insize, outsize, rng=rng)
+        self.size, self.rate, self.periods = outsize, 0.9, [1000, 0.5]
+        self.period = self.periods[0]
+
+    def start(self):
+        self.h = zeros(self.size)
+
+    def step(self, inp):
+        self.h = self.rate * self.h + self.layer(inp) * (1 - self.rate)
+        return self.h * (500 / self.period)
+
+
 def twice(x):
     """A function that pickles."""
     return constant(x) * 2.0
@@ -91,6 +107,7 @@ TABLE = {
     "SimplifiedGRU": lambda n: SimplifiedGRU(n, 3, learned_start=True, rng=0),
     "Documented": lambda n: documented(n, 3),
     "Learned": lambda n: Learned(n, 3, rng=0),
+    "Leaky": lambda n: Leaky(n, 3, rng=0),
     "Sum": lambda n: Sum() if n > 0 else Stack(Map(Layer(n, 3, rng=0)), Sum()),
     "Window": lambda n: Stack(Map(Layer(n, 3, rng=0)), Window()),
     "Stack": lambda n: Stack(LSTM(n, 4, rng=0), Map(tanh), GRU(4, 2, rng=1)),
@@ -105,7 +122,15 @@ TABLE = {
     "Feedback": lambda n: Feedback(Simple([n, 3], 3, rng=0), np.linspace(-1, 1, 3)),
 }
 every_transducer = pytest.mark.parametrize("make", TABLE.values(), ids=TABLE)
-OTHERS = ["Documented", "Learned", "Sum", "Window", "Stack of Stacks", "around"]
+OTHERS = [
+    "Documented",
+    "Learned",
+    "Leaky",
+    "Sum",
+    "Window",
+    "Stack of Stacks",
+    "around",
+]
 lengths = st.integers(1, 5)
 
 

@@ -164,12 +164,38 @@ class Transducer(Module, metaclass=_Remembering):
         """
         parts = self.transducers().values()
         shared = [x for _, x in self.parts() if not _is_own(x)]
-        shared += [part._built for part in parts]
+        shared += [x for part in parts for x in part._replaced().values()]
         made = deepcopy(self, {id(x): x for x in shared})
         for old, new in zip(parts, made.transducers().values()):
             new._built = old._built | {name: vars(new)[name] for name in old.settled()}
         made.state = self.state
         return made
+
+    def __getstate__(self) -> Any:
+        """What is pickled and copied.  Of what is as it was constructed the name says
+        so, as numbers are not the same objects afterwards."""
+        state: Any = super().__getstate__()
+        if isinstance(state, tuple) and "_built" in state[1]:
+            replaced = self._replaced()
+            state[1]["_built"] = {*self._built} - {*replaced}, replaced
+        return state
+
+    def __setstate__(self, state: Any) -> None:
+        """What a copy holds, or what is unpickled."""
+        super().__setstate__(state)
+        built: Any = getattr(self, "_built", None)
+        if built is not None:
+            (same, replaced), held = built, vars(self)
+            self._built = {name: held[name] for name in same & held.keys()} | replaced
+
+    def _replaced(self) -> dict[str, Any]:
+        """What was constructed and is not there any more."""
+        held = vars(self)
+        return {
+            name: x
+            for name, x in self._built.items()
+            if not (name in held and held[name] is x)
+        }
 
     def __rshift__(self, other: Any) -> "Stack":
         """``a >> b`` is ``Stack(a, b)``; stacks on either side are opened."""

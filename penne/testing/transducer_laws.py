@@ -348,6 +348,9 @@ def _copies(
         raise Broken("the copy has other parameters than its original")
     if not shares and theirs & mine:
         raise Broken("the copy shares parameters with its original")
+    states = sorted(one.state), sorted(r.state)
+    if states[0] != states[1]:
+        raise Broken("the copy has the state {}, its original {}".format(*states))
 
 
 LAWS = [
@@ -405,7 +408,8 @@ def check_transducer(
     the same numbers and gradients · ``gradient``: those of parameters, and of inputs
     if they are floating and may be expressions, are derivatives ·
     ``saving``: parameters survive it · ``copy``: has a state of its own, the same
-    parameters · ``deepcopy``, ``pickle``: go on alike, with parameters of their own.
+    parameters · ``deepcopy``, ``pickle``: go on alike, with the same attributes as
+    state and parameters of their own.
 
     ``insize``: what an input is, as ``Layer`` takes it: n for a vector, -n for a symbol
     below n, a list for tuples of them; or ``inputs(batch)``, a strategy that makes one
