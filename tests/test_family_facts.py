@@ -1,4 +1,4 @@
-"""The family of the literature: numbers on record, counts, seeds, noise, refusals."""
+"""The family of the literature: numbers on record, counts, seeds, noise."""
 
 import copy
 import inspect
@@ -491,62 +491,3 @@ def test_noise_trains():
 
     losses = [update() for _ in range(60)]
     assert losses[-1] < losses[0] / 2
-
-
-# --- refusals -------------------------------------------------------------------------
-
-WRONG = [
-    (dict(input_gate="coupled"), "one is to be True"),
-    (dict(input_gate="coupled", forget_gate=False), "one is to be True"),
-    (dict(forget_gate="coupled", input_gate=False), "one is to be True"),
-    (dict(output_gate="coupled"), "output_gate is True or False"),
-    (dict(forget_gate="absent"), 'True, False or "coupled"'),
-    (dict(peepholes="full"), 'peepholes is "diagonal" or None'),
-    (dict(recurrence="none"), 'recurrence is "full" or "diagonal"'),
-    (dict(recurrence="diagonal", projection=2), 'takes recurrence="full"'),
-    (dict(projection=0), "projection is at least 1"),
-    (dict(forget_gate=False, forget_bias=1.0), "takes a forget gate"),
-    (dict(bias=None, forget_bias=1.0), "leave bias=None out"),
-    (dict(input_activation=abs), "write a Transducer"),
-    (dict(truncate=2), r"call detach\(\)"),
-    (dict(truncate=1, learned_start=True), "no gradient reaches"),
-    (dict(zoneout=1.0), "at least 0 and below 1"),
-    (dict(gal_dropout=-0.5), "at least 0 and below 1"),
-]
-BARE = dict(input_gate=False, forget_gate=False, output_gate=False)
-
-
-@pytest.mark.parametrize(("options", "message"), WRONG)
-def test_refused(options, message):
-    """Options that do not go together are refused, with what to write instead."""
-    with pytest.raises(ValueError, match=message):
-        LSTM(3, 2, **options)
-
-
-def test_refused_by_others():
-    """So are those of other cells, and options that a cell does not have."""
-    with pytest.raises(ValueError, match="write peepholes=None"):
-        LSTM(3, 2, **BARE)
-    with pytest.raises(ValueError, match="no gate is left to recur"):
-        LSTM(3, 2, peepholes=None, gate_recurrence=True, **BARE)
-    with pytest.raises(ValueError, match='reset is "before" or "after"'):
-        GRU(3, 2, reset="never")
-    with pytest.raises(ValueError, match='update is "keep" or "write"'):
-        GRU(3, 2, update="never")
-    with pytest.raises(ValueError, match='takes reset="after"'):
-        GRU(3, 2, recurrent_bias=True)
-    with pytest.raises(ValueError, match="zoneout is one number"):
-        GRU(3, 2, zoneout=(0.1, 0.1))
-    with pytest.raises(ValueError, match="zoneout is a pair, for c and h"):
-        LSTM(3, 2, zoneout=(0.1, 0.1, 0.1))
-    with pytest.raises(TypeError, match="gal_dropout is a probability, got 'much'"):
-        LSTM(3, 2, gal_dropout="much")
-    for wrong in ("much", True, [1.0, 2.0]):
-        with pytest.raises(TypeError, match="forget_bias is a number or None, got"):
-            LSTM(3, 2, forget_bias=wrong)
-    with pytest.raises(ValueError, match="write gal_dropout"):
-        Simple(3, 2, semeniuta_dropout=0.1)
-    with pytest.raises(TypeError, match="VanillaLSTM: no option 'peephole' among"):
-        V.VanillaLSTM(3, 2, peephole=None)
-    for name in ("input_gate", "zoneout", "init"):
-        assert name in V.VanillaLSTM.options()

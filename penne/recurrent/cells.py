@@ -107,14 +107,15 @@ class GatedRecurrentUnit(RecurrentUnit):
             self._wrong(f'reset is "before" or "after", got {reset!r}')
         if update not in ("keep", "write"):
             self._wrong(f'update is "keep" or "write", got {update!r}')
-        if recurrent_bias and reset != "after":
+        biased = self._flag("recurrent_bias", recurrent_bias)
+        if biased and reset != "after":
             self._wrong('recurrent_bias takes reset="after"')
         self.reset, self.update = reset, update
         self._make_gates([*self.insize, self.outsize])
         self._layer("input_layer", [*self.insize, self.outsize], tanh)
         self._first("h0", self.outsize)
         self.recurrent_bias = None
-        if recurrent_bias:
+        if biased:
             self.recurrent_bias = parameter(np.zeros(self.outsize, self.h0.dtype))
         self._made()
 

@@ -90,14 +90,17 @@ class LongShortTermMemory(RecurrentUnit):
         **options: Any,
     ):
         super().__init__(insize, outsize, model, rng, **options)
-        self.kinds = dict(zip(GATES, (input_gate, forget_gate, output_gate)))
-        self.peepholes, self.gate_recurrence = peepholes, gate_recurrence
-        self.output_activation, self.layer_norm = output_activation, layer_norm
+        kinds = zip(GATES, (input_gate, forget_gate, output_gate))
+        self.kinds = {name: self._kind(name, kind) for name, kind in kinds}
+        self.peepholes, self.output_activation = peepholes, output_activation
+        self.gate_recurrence = self._flag("gate_recurrence", gate_recurrence)
+        self.layer_norm = self._flag("layer_norm", layer_norm)
         size = self._hidden_size(recurrence, projection)
         self._check(input_activation, forget_bias)
-        if shared_input:
+        taken: Any = self.insize
+        if self._flag("shared_input", shared_input):
             self._layer("input_map", self.insize, None, bias=None)
-        taken = ["diag"] if shared_input else self.insize
+            taken = ["diag"]
         self._make_layers([*taken, size], input_activation)
         self._set_forget_bias(forget_bias)
         self._make_norms()
@@ -108,6 +111,14 @@ class LongShortTermMemory(RecurrentUnit):
         self._made()
 
     # --- making ---------------------------------------------------------------------
+
+    def _kind(self, name: str, given: Any) -> bool | str:
+        """What a gate is: True, False or "coupled"; or ValueError."""
+        if isinstance(given, (bool, np.bool_)):
+            return bool(given)
+        if not isinstance(given, str) or given != "coupled":
+            self._wrong(f'{name} is True, False or "coupled", got {given!r}')
+        return "coupled"
 
     def _hidden_size(self, recurrence: str, projection: int | None) -> int | str:
         """The size of h, as a layer takes it."""
@@ -122,9 +133,6 @@ class LongShortTermMemory(RecurrentUnit):
     def _check(self, activation: Function | None, forget_bias: float | None) -> None:
         """ValueError for options that do not go together."""
         i, f, o = (self.kinds[name] for name in GATES)
-        for name, kind in self.kinds.items():
-            if kind not in (True, False, "coupled"):
-                self._wrong(f'{name} is True, False or "coupled", got {kind!r}')
         if o == "coupled":
             self._wrong("output_gate is True or False: nothing is coupled to it")
         if "coupled" in (i, f) and True not in (i, f):

@@ -6,7 +6,7 @@ inputs at once, given to ``step`` as a tuple.
 
 from collections.abc import Sequence
 from inspect import signature
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -61,8 +61,9 @@ class RecurrentUnit(Transducer):
     ``rng`` by the layer's name: the same seed gives ``input_gate`` the same weights
     in every variant that has one, and variants take equally much from ``rng``.
 
-    Raises ValueError for a probability outside [0, 1) and TypeError for an option
-    that the cell does not have, naming those that it has.
+    Raises ValueError for a probability outside [0, 1), and for what is no bool where
+    there is nothing but True and False, and TypeError for an option that the cell does
+    not have, naming those that it has.
     """
 
     noise_state = ("mask",)
@@ -86,7 +87,8 @@ class RecurrentUnit(Transducer):
         self._refuse_unknown(options)
         self.insize = insizes(insize)
         self.outsize = positive(type(self).__name__, "outsize", outsize)
-        self.learned_start, self.truncate = learned_start, truncate
+        self.learned_start = self._flag("learned_start", learned_start)
+        self.truncate = truncate
         if truncate not in (None, 1):
             self._wrong(
                 f"truncate is None or 1, got {truncate!r}; to cut after several "
@@ -124,8 +126,14 @@ class RecurrentUnit(Transducer):
                 kind, known = type(self), ", ".join(self.options())
                 raise TypeError(f"{kind.__name__}: no option {name!r} among {known}")
 
-    def _wrong(self, what: str) -> None:
+    def _wrong(self, what: str) -> NoReturn:
         raise ValueError(f"{type(self).__name__}: {what}")
+
+    def _flag(self, name: str, given: Any) -> bool:
+        """An option that is True or False; or ValueError."""
+        if not isinstance(given, (bool, np.bool_)):
+            self._wrong(f"{name} is True or False, got {given!r}")
+        return bool(given)
 
     def _drawing(self, name: str, kind: Any, p: Any) -> Any:
         if not isinstance(p, (int, float, np.number)):
