@@ -29,6 +29,16 @@ def parts(module: Module) -> Iterator[tuple[str, Module]]:
             yield path, part
 
 
+def check_inputs(name: str, library: str, part: Module) -> None:
+    """TypeError for a cell or layer of which an input has no matrix."""
+    if isinstance(part, Whole) and "diag" in part.insize:
+        kind = type(part).__name__
+        raise TypeError(
+            f'{name}: {library} has no {kind} with an input that is "diag"; write the '
+            "size of the input, for a matrix"
+        )
+
+
 def plain_lstm(part: Module) -> bool:
     """Whether this is an LSTM of gates and layers as usual, whichever it has."""
     return (

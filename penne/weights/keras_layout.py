@@ -15,6 +15,7 @@ from ..modules import Module
 from .blocks import Again, Array, Block, arrays, check_module, filled, named
 from .cells import (
     biases,
+    check_inputs,
     from_h,
     from_x,
     gates_of,
@@ -72,6 +73,7 @@ def layout(name: str, module: Module) -> dict[str, Block]:
     check_module(name, module)
     found: dict[str, Block] = {}
     for path, part in parts(module):
+        check_inputs(name, "Keras", part)
         own = _dense(part) if isinstance(part, Layer) else _cell(name, part)
         found |= {f"{path}.{key}" if path else key: x for key, x in own.items()}
     return found
@@ -81,8 +83,8 @@ def _dense(layer: Layer) -> dict[str, Block]:
     kernel = Block([[W] for W in layer.weights])
     if layer.bias is not None:
         return {"kernel": kernel, "bias": Block([[layer.bias]])}
-    lookup = len(layer.insize) == 1 and layer.insize[0] != "diag"
-    return {"embeddings" if lookup and layer.insize[0] < 0 else "kernel": kernel}
+    lookup = len(layer.insize) == 1 and layer.insize[0] < 0
+    return {"embeddings" if lookup else "kernel": kernel}
 
 
 def _cell(name: str, part: Module) -> dict[str, Block]:

@@ -13,10 +13,11 @@ from typing import Any
 
 from ..layers import Layer
 from ..modules import Module
+from ..ops import tanh
 from ..recurrent.decoders import Decoder, VanillaRNNDecoder
 from ..recurrent.variants import RecurrentOutput, SimplifiedGRU
 from .blocks import Array, Block, arrays, check_module, filled, named
-from .cells import is_gru, is_simple, kinds, parts, plain_lstm
+from .cells import check_inputs, is_gru, is_simple, kinds, parts, plain_lstm
 
 LETTERS = {
     "layer": "i",
@@ -35,9 +36,9 @@ LSTMS = {  # input, forget, output gate; peepholes
     ("coupled", True, False, False),
 }
 KNOWN = (
-    "Layer, Simple, RecurrentOutput, VanillaLSTM, LSTMNFG, LSTMNIG, LSTMNOG, "
-    'LSTMNoPeepholes, SimplifiedLSTM, SimplifiedGRU, GRU(reset="after", '
-    'update="write"), the decoders, and what is made of these'
+    "Layer, Simple with f=tanh, RecurrentOutput with f=None, VanillaLSTM, LSTMNFG, "
+    "LSTMNIG, LSTMNOG, LSTMNoPeepholes, SimplifiedLSTM, SimplifiedGRU and "
+    'GRU(reset="after", update="write"), the decoders, and what is made of these'
 )
 
 
@@ -88,6 +89,7 @@ def layout(name: str, module: Module) -> dict[str, Block]:
 
 def _names(name: str, part: Any) -> dict[str, Block]:
     """The names of one cell or layer; or TypeError."""
+    check_inputs(name, "Merlin", part)
     if isinstance(part, Layer):
         found = {"W": Block([[W] for W in part.weights])}
         return found if part.bias is None else {**found, "b": Block([[part.bias]])}
@@ -95,16 +97,33 @@ def _names(name: str, part: Any) -> dict[str, Block]:
         return _decoder(part)
     if is_gru(part, "after", "write", False):
         return _gated(part, GRU_LETTERS)
-    if isinstance(part, RecurrentOutput):
+    if _is_recurrent_output(part):
         ours = _gated(part, LETTERS)
         return dict(zip(["W_xi", "W_yi", "b_y"], ours.values()))
-    known = plain_lstm(part) and kinds(part) in LSTMS and "projection" not in vars(part)
-    if known or is_simple(part):
+    if _is_lstm(part) or _is_rnn(part):
         return _gated(part, LETTERS)
-    if isinstance(part, SimplifiedGRU):
+    if _is_simplified_gru(part):
         return _simplified(part)
     kind = type(part).__name__
     raise TypeError(f"{name}: Merlin has no {kind} like this; it has {KNOWN}")
+
+
+def _is_recurrent_output(part: Any) -> bool:
+    return isinstance(part, RecurrentOutput) and part.layer.f is None
+
+
+def _is_rnn(part: Any) -> bool:
+    own = is_simple(part) and not isinstance(part, RecurrentOutput)
+    return own and part.layer.f is tanh
+
+
+def _is_lstm(part: Any) -> bool:
+    return plain_lstm(part) and kinds(part) in LSTMS and "projection" not in vars(part)
+
+
+def _is_simplified_gru(part: Any) -> bool:
+    options = "after", "write"
+    return isinstance(part, SimplifiedGRU) and (part.reset, part.update) == options
 
 
 def _gated(part: Any, letters: Mapping[str, str]) -> dict[str, Block]:

@@ -16,7 +16,16 @@ from ..ops import rectify, tanh
 from ..recurrent.composition import Bidirectional
 from ..recurrent.transducer import Map, Stack
 from .blocks import Again, Array, Block, arrays, check_mapping, check_module, filled
-from .cells import biases, from_h, from_x, gates_of, is_gru, is_simple, is_standard_lstm
+from .cells import (
+    biases,
+    check_inputs,
+    from_h,
+    from_x,
+    gates_of,
+    is_gru,
+    is_simple,
+    is_standard_lstm,
+)
 
 KNOWN = (
     'Layer, StandardLSTM, GRU(reset="after", recurrent_bias=True), Simple with '
@@ -71,6 +80,7 @@ def layout(name: str, module: Module) -> dict[str, Block]:
         module = module.f if isinstance(module.f, Layer) else module
     check_module(name, module)
     if isinstance(module, Layer):
+        check_inputs(name, "PyTorch", module)
         return _linear(module)
     found: dict[str, Block] = {}
     for k, layer in enumerate(_layers(module)):
@@ -92,13 +102,14 @@ def _layers(module: Module) -> list[Module]:
 def _linear(layer: Layer) -> dict[str, Block]:
     rows = [[W] for W in layer.weights]
     if layer.bias is None:
-        lookup = len(rows) == 1 and layer.insize[0] != "diag" and layer.insize[0] < 0
+        lookup = len(rows) == 1 and layer.insize[0] < 0
         return {"weight": Block(rows, turned=not lookup)}
     return {"weight": Block(rows, turned=True), "bias": Block([[layer.bias]])}
 
 
 def _cell(name: str, part: Module, suffix: str) -> dict[str, Block]:
     """Where a cell's parameters stand; or TypeError."""
+    check_inputs(name, "PyTorch", part)
     gates = gates_of(part, _gate_names(name, part))
     found = {
         f"weight_ih{suffix}": Block(from_x(part, gates), turned=True),
