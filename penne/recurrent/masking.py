@@ -20,7 +20,8 @@ from ..signature import Shape
 from .structure import copied, form, leaves, mapped
 
 Mask = np.ndarray[Any, Any]
-_VALUES = (Expression, np.ndarray, int, float)
+_ARRAYS = (Expression, np.ndarray)
+_NUMBERS = (*_ARRAYS, int, float, np.number, np.bool_)
 NOTHING = object()  # stands for the output before the first
 
 
@@ -99,15 +100,15 @@ class Rows:
     def _leaf(self, new: Any, old: Any, rank: int | None) -> Any:
         if new is old:
             return new
-        if isinstance(new, Expression) and isinstance(old, _VALUES):
-            return where(self._over(new, rank), new, old)
-        if isinstance(new, np.ndarray):
+        if isinstance(new, _ARRAYS) and isinstance(old, _NUMBERS):
+            if isinstance(new, Expression) or isinstance(old, Expression):
+                return where(self._over(new, rank), new, old)
             return np.where(self.mask.reshape(self._shape(new, rank)), new, old)
         if type(new) is type(old) and new == old:
             return new
-        raise ValueError(f"{old!r} has become {new!r}")
+        raise ValueError(f"{_seen(old)} has become {_seen(new)}")
 
-    def _over(self, x: Expression, rank: int | None = None) -> Expression:
+    def _over(self, x: Any, rank: int | None = None) -> Expression:
         """The mask as an expression that broadcasts over the rows of x."""
         shape = self._shape(x, rank)
         if shape not in self.shaped:
@@ -179,6 +180,12 @@ class Held:
 def _kind(value: Any) -> str:
     known = isinstance(value, (tuple, list, dict, deque))
     return f"a {type(value).__name__}" + (f" of {len(value)}" if known else "")
+
+
+def _seen(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return repr(value)
 
 
 def zeros_like(y: Any, shape: Shape | None = None) -> Any:
