@@ -10,7 +10,7 @@ stands there once.  This module imports ``modules`` and ``optimize``.
 import os
 import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -43,8 +43,8 @@ def save(
     before.  Of several modules make one: ``both = Module(); both.a, both.b = a, b``.
 
     Raises TypeError for what is no module, ValueError where two parameters have one
-    path or the trainer remembers parameters of another module, OSError where the file
-    cannot be written.
+    path, one has a path that no file can hold, or the trainer remembers parameters of
+    another module, OSError where the file cannot be written.
 
     >>> import tempfile
     >>> from penne import Layer
@@ -60,6 +60,7 @@ def save(
         arrays |= _within("trainer", trainer.state(module))
     if average is not None:
         arrays |= _within("average", average.state)
+    _check_names(arrays)
     _write(Path(os.path.realpath(path)), arrays)
 
 
@@ -117,6 +118,14 @@ def _values(name: str, module: Any) -> dict[str, Array]:
             "write save(module, path) and load(path, module)"
         )
     return {path: p.value for path, p in module.names().items()}
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """ValueError for a name that ends early in a zip file, or is no Unicode."""
+    for name in names:
+        if "\0" in name or name.encode(errors="ignore").decode() != name:
+            path = name.partition("/")[2]
+            raise ValueError(f"save: no file can hold the name {path!r}; rename a key")
 
 
 def _within(section: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

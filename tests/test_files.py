@@ -8,7 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penne import *
@@ -158,6 +158,33 @@ def test_any_names(path):
     one, two = Module(), Module()
     one.held = {key: parameter([float(k)]) for k, key in enumerate(keys)}
     two.held = {key: parameter([-1.0]) for key in reversed(keys)}
+    save(one, path)
+    load(path, two)
+    assert [float(two.held[key].value[0]) for key in keys] == list(range(len(keys)))
+
+
+texts = st.text("ab./\\:\0\n\ud800üπ", max_size=6) | st.text(max_size=6)
+
+
+@given(st.lists(texts, min_size=1, max_size=3, unique=True))
+@example(["a\0"])
+@example(["\ud800"])
+def test_written_or_refused(tmp_path_factory, keys):
+    """What was written can be read; a key that no file can hold is an error that shows
+    it, and nothing is written."""
+    path = tmp_path_factory.mktemp("keys") / "model.npz"
+    one, two = Module(), Module()
+    one.held = {key: parameter([float(k)]) for k, key in enumerate(keys)}
+    two.held = {key: parameter([-1.0]) for key in keys}
+    refused = [x for x in keys if "\0" in x or any("\ud800" <= c < "\ue000" for c in x)]
+    if refused:
+        with pytest.raises(
+            ValueError, match="save: no file can hold the name"
+        ) as error:
+            save(one, path)
+        assert any(repr(f"held.{key}") in str(error.value) for key in refused)
+        assert not os.listdir(path.parent)
+        return
     save(one, path)
     load(path, two)
     assert [float(two.held[key].value[0]) for key in keys] == list(range(len(keys)))
