@@ -130,6 +130,10 @@ LSTM(-3, 2).transduce([0, 3])
 
 LSTM(3, 2, peephole=True)
 
+LSTM(3, 2, forget_gate=1)
+
+GRU(3, 2, reset="after", recurrent_bias=1.0)
+
 Stack(LSTM(3, 2), tanh)
 
 Map(3)
