@@ -18,7 +18,7 @@ def test_right(name, capsys, monkeypatch):
         monkeypatch.setattr("__main__.Cell", made["Cell"], raising=False)
     assert made["main"]([]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == (7 if name == "own_op" else 11)
+    assert len(lines) == (7 if name == "own_op" else 12)
     assert all(line.endswith("inputs  holds") for line in lines)
 
 
