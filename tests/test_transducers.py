@@ -302,6 +302,38 @@ def test_subclass_of_a_cell():
     assert set(r.state) == {"h", "c", "steps"}
 
 
+class Cached(Transducer):
+    """Has an attribute that is not to be pickled, and numbers that are."""
+
+    def __init__(self):
+        self.cell, self.rate, self.cache = LSTM(3, 300, rng=0), 0.5, (x for x in "abc")
+
+    def __getstate__(self):
+        held, slots = super().__getstate__()
+        return {name: x for name, x in held.items() if name != "cache"}, slots
+
+    def start(self):
+        self.cell.start()
+
+    def step(self, inp):
+        return self.cell.step(inp) * self.rate
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_what_is_not_pickled(protocol):
+    """A class may leave attributes out of pickles and copies; what is state stays what
+    it was, and one can start from the other."""
+    r, xs = Cached(), inputs("vectors", 3)
+    for around in (r, Stack(r)):
+        expected = around.transduce(xs)
+        unpickled = pickle.loads(pickle.dumps(around, protocol))
+        for other in (unpickled, copy.copy(around), copy.deepcopy(around)):
+            assert other.state.keys() == around.state.keys()
+            other.start_from(around)
+            assert other.state.keys() == around.state.keys()
+            assert_same(other.transduce(xs), expected)
+
+
 def test_no_start():
     """A transducer without state needs no ``start``."""
 

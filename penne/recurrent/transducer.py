@@ -167,7 +167,8 @@ class Transducer(Module, metaclass=_Remembering):
         shared += [x for part in parts for x in part._replaced().values()]
         made = deepcopy(self, {id(x): x for x in shared})
         for old, new in zip(parts, made.transducers().values()):
-            new._built = old._built | {name: vars(new)[name] for name in old.settled()}
+            held, same = vars(new), old.settled().keys() & vars(new).keys()
+            new._built = old._built | {name: held[name] for name in same}
         made.state = self.state
         return made
 
