@@ -66,9 +66,11 @@ class Plain:
             known[g] = Rows.summed([known[a] for a in g.args], g.params["shape"])
         return known[loss], {p: known[g] for p, g in gradients.items()}
 
-    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> None:
-        """Carry out a trainer's rule: change a parameter and what is remembered."""
+    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> bool:
+        """Carry out a trainer's rule: change a parameter and what is remembered.
+        Whether it was by NumPy, which raises its errors."""
         trainer._descend(g, step, *arrays)
+        return True
 
 
 PLAIN = Plain()

@@ -122,8 +122,55 @@ def test_settings_may_change(kind, rate):
     same(lambda: kind(rate), "float64")
 
 
+@dataclass(eq=False)
+class Centred(Trainer):
+    """One that divides by what may be 0, or less."""
+
+    keeps = ("mean", "square")
+
+    @elementwise
+    def _change(self, g, step, m, s):
+        step.blend(m, 0.5, g)
+        step.blend(s, 0.5, 0.75 * g * g)
+        return step.rate * g / np.sqrt(s - m * m)
+
+
+@dataclass(eq=False)
+class Mixed(Centred):
+    """The same, by NumPy."""
+
+    def _change(self, g, step, m, s):
+        return super()._change(g, step, m, s)
+
+
+@dataclass(eq=False)
+class Wary(Trainer):
+    """One that raises an error of its own."""
+
+    keeps = ("count",)
+
+    def _change(self, g, step, n):
+        n += 1
+        if not g.all():
+            raise FloatingPointError("a slope of 0")
+        return step.rate * g
+
+
+@dataclass(eq=False)
+class Ahead(Adam):
+    """One of penne's, in a part of its rule."""
+
+    def _ahead(self, g, step, m):
+        return step.rate * m / np.abs(m)
+
+
 FAILING = {
     "epsilon of 0": lambda: Adam(epsilon=1e-50),
+    "epsilon of 0, of NumPy": lambda: Adam(epsilon=np.float64(1e-50)),
+    "a rule of one's own": lambda: Centred(0.1),
+    "by NumPy": lambda: Mixed(0.1),
+    "that raises": lambda: Wary(0.1),
+    "in a part": lambda: Ahead(0.1),
     "infinite rate": lambda: SGD(1e39),
     "infinite velocity": lambda: Momentum(weight_decay=1.0),
 }
@@ -133,8 +180,8 @@ FAILING = {
 @pytest.mark.parametrize("executor", [plain, fast.enable])
 @pytest.mark.parametrize("name", FAILING)
 def test_what_fails_changes_nothing(name, executor):
-    """Settings too small or large for a dtype, and what is infinite, give NaN: that is
-    an error by kernels too, before any parameter has changed."""
+    """Settings too small or large for a dtype, what is infinite, and rules of one's own
+    give NaN: that is an error by kernels too, before any parameter has changed."""
     p, q = (parameter(np.ones(5000, "float32")) for _ in range(2))
     slope = np.full(5000, 0.5, "float32")
     trainer = FAILING[name]()
@@ -147,6 +194,15 @@ def test_what_fails_changes_nothing(name, executor):
     with executor(), pytest.raises(FloatingPointError):
         trainer.receive(asum(p * 0.5) + asum(q * slope))
     assert all(map(np.array_equal, before, kept(trainer, p, q)))
+
+
+def test_what_is_not_finite_is_computed_as_by_numpy():
+    """Where a rule of one's own divides by 0 NumPy warns, and so it does by kernels."""
+    p = parameter(np.ones(5000, "float32"))
+    slope = np.arange(5000, dtype="float32")
+    with fast.enable(), pytest.warns(RuntimeWarning, match="divide by zero"):
+        Inverse(0.1).receive(asum(p * slope))
+    assert p.value[0] == -np.inf
 
 
 def kept(trainer, *parameters):
@@ -168,6 +224,14 @@ class Said(Own):
     @elementwise
     def _change(self, g, step):
         return step.rate * g
+
+
+class Inverse(Own):
+    """Steep where the slope is small."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate / g
 
 
 class Normed(Own):

@@ -115,10 +115,11 @@ class Fast(Plain):
             values.update(done.later(values))
         return value, found
 
-    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> None:
+    def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> bool:
         """As ``Plain.descend``."""
-        if not rules.descended(trainer, g, step, arrays):
-            super().descend(trainer, g, step, arrays)
+        if rules.descended(trainer, g, step, arrays):
+            return False
+        return super().descend(trainer, g, step, arrays)
 
 
 FAST = Fast()

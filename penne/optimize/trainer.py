@@ -3,14 +3,15 @@
 A trainer is what ``_change`` makes of a gradient; ``receive`` is the same for all:
 the loss and its gradients are computed, checked, clipped; every update that can fail is
 computed, in copies; and only then is anything written.  To copy large arrays takes as
-long as to update them: where their gradient is far from overflow, and NumPy's errors
-are not set to be raised, they are updated in place, after all that can fail.
+long as to update them: where the rule is penne's own, their gradient is far from
+overflow, and NumPy's errors are not set to be raised, they are updated in place, after
+all that can fail.
 
 This module imports ``compute``, ``clipping``, ``limits``, ``modules`` and ``rows``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from math import inf, isfinite
@@ -33,6 +34,7 @@ Update = tuple["Trainer", Parameter, Any, list[Array], list[Array]]
 # who updates which parameter; the rows, of all that it keeps, that become the new ones
 LARGE = 1 << 12  # the size from which an array is better changed than copied
 TAME = 1e-8  # the part of the largest float that a tame gradient's squares stay under
+NUMBERS = {float, int, np.float16, np.float32, np.float64, np.longdouble}
 WARNINGS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
@@ -100,6 +102,7 @@ class Trainer(ABC):
     keeps: ClassVar[tuple[str, ...]] = ()  # what is remembered, an array each
     sparse: ClassVar[bool] = False  # whether a gradient of zero changes nothing
     decoupled: ClassVar[bool] = False  # whether weight decay passes by the gradient
+    _own: ClassVar[bool]  # whether the rule is penne's own, which does not fail
 
     learning_rate: Rate
     _: KW_ONLY
@@ -171,19 +174,20 @@ class Trainer(ABC):
         """All updates, for gradients times ``scale``: computed in copies or, after
         these, in place where they cannot fail; what fails has changed nothing."""
         rates = {x: x._rate(self.steps) for x in (self, *self.groups.values())}
-        direct = set()
+        direct: dict[Parameter, bool] = {}  # where a kernel may do it
         for p in _unfailing(gradients):  # as no scale is above 1
             trainer = self._others.get(p, self)
-            if trainer._is_sound(p, rates[trainer]):
-                direct.add(p)
-        order = sorted(gradients, key=direct.__contains__) if direct else gradients
+            direct[p] = trainer._is_sound(p, rates[trainer])
+        order = sorted(gradients, key=lambda p: direct.get(p, False))
         updates = []
         with np.errstate(invalid="raise"):  # what makes NaN of numbers
             for p in order:
                 trainer = self._others.get(p, self)
                 rate = rates[trainer]
                 try:
-                    update = trainer._update(p, gradients[p], scale, rate, p in direct)
+                    update = trainer._update(
+                        p, gradients[p], scale, rate, direct.get(p)
+                    )
                 except FloatingPointError as error:
                     name = type(trainer).__name__
                     message = f"{name}: {error}, in the update of {p!r}"
@@ -211,19 +215,27 @@ class Trainer(ABC):
         return rate
 
     def _is_sound(self, p: Parameter, rate: float) -> bool:
-        """Whether no update of p by a tame gradient can fail: all that it depends on is
-        finite, and settings do not turn into 0 or infinity in its dtype."""
+        """Whether no update of p by a tame gradient can fail: the rule is penne's own,
+        all that it depends on is finite, and settings do not turn into 0 or infinity in
+        the dtype of p."""
+        if not type(self)._own:
+            return False
         least, most = _range(p.value.dtype)
         for x in (rate, *vars(self).values()):
-            if x and type(x) is float and not least <= abs(x) <= most:
+            if type(x) in NUMBERS and x and not least <= abs(x) <= most:
                 return False
         value = p.value  # a product with what is infinite is not finite
         return all(isfinite(np.vdot(value, x)) for x in self.memory.get(p) or [value])
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls._own = cls.__module__.startswith(f"{__package__}.")
+
     def _update(
-        self, p: Parameter, g: Any, scale: float, rate: float, direct: bool
+        self, p: Parameter, g: Any, scale: float, rate: float, direct: bool | None
     ) -> Update:
-        """The update of p, in copies of what it changes unless ``direct``."""
+        """The update of p, in copies of what it changes unless ``direct``; by NumPy if
+        that is None, or if a kernel in copies gives what is not finite."""
         rows: Any = ...
         if isinstance(g, Rows):
             rows, g = (g.indices, g.values) if self._by_rows else (..., g.dense())
@@ -240,9 +252,10 @@ class Trainer(ABC):
         step.rate, step.t = rate, self.times.get(p, 0) + 1
         if scale != 1:
             g = np.multiply(g, scale, out=step.g)
-        if direct:
-            current().descend(self, g, step, new)
-        else:
+        if direct is None:
+            self._descend(g, step, *new)
+        elif not (current().descend(self, g, step, new) or direct or _finite(new)):
+            new = [x.copy() for x in kept]
             self._descend(g, step, *new)
         return self, p, rows, kept, new
 
@@ -355,6 +368,11 @@ def _is_tame(g: Any) -> bool:
     if isinstance(g, Rows) or g.size < LARGE:
         return False
     return float(np.vdot(g, g)) < TAME * float(np.finfo(g.dtype).max)
+
+
+def _finite(arrays: Sequence[Array]) -> bool:
+    """Whether all numbers are finite, and their squares."""
+    return all(isfinite(np.vdot(x, x)) for x in arrays)
 
 
 @cache
