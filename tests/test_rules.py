@@ -1,6 +1,7 @@
 """Rules of trainers as kernels: what NumPy computes, in one go over the arrays."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,44 @@ class Named(Trainer):
         self.mode, self.shape = ("sign", "plain")[step % 2], (np.exp, np.tanh)[step > 1]
 
 
-@pytest.mark.parametrize("kind", [Restless, Paired, Named])
+class Scaled(Trainer):
+    """One whose settings are found wherever they can be, and changed in place."""
+
+    factor = 1.0
+
+    def __init__(self, rate):
+        super().__init__(rate)
+        self.listed, self.array, self.within = [0.5], np.array([2.0]), {"a": (1, [3.0])}
+        type(self).factor = 1.0
+
+    @property
+    def first(self):
+        return self.listed[0]
+
+    @elementwise
+    def _change(self, g, step):
+        there = self.first * self.within["a"][1][0] * float(self.array[0])
+        return step.rate * g * there * self.factor
+
+    def between(self, step):
+        if step == 0:
+            self.listed[0], type(self).factor = 0.25, 0.75
+        if step == 2:
+            self.array[0], self.within["a"][1][0] = 0.5, 4.0
+
+
+class Later(Trainer):
+    """One that goes by how many steps there were, and by what it may have."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g / (1 + self.steps) * getattr(self, "more", 1.0)
+
+    def between(self, step):
+        self.more = 0.5
+
+
+@pytest.mark.parametrize("kind", [Restless, Paired, Named, Scaled, Later])
 @pytest.mark.parametrize("rate", [0.1, lambda step: 0.1 / (1 + step)])
 def test_settings_may_change(kind, rate):
     """What is set between two steps holds for the next; so does a schedule's rate."""
@@ -234,6 +272,16 @@ class Inverse(Own):
         return step.rate / g
 
 
+class Holding(Own):
+    """Depends on what may change unseen."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * self.held.factor * g
+
+    held = SimpleNamespace(factor=2.0)
+
+
 class Normed(Own):
     """Says that it is elementwise, which it is not."""
 
@@ -265,7 +313,7 @@ def test_who_says_so():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("make", [Normed, Signed, Large])
+@pytest.mark.parametrize("make", [Normed, Signed, Large, Holding])
 def test_what_is_no_chain_is_left_to_numpy(make):
     """Whatever a rule says, and calls."""
     done = []

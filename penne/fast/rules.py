@@ -3,13 +3,16 @@
 A rule is written for arrays, in place, with NumPy.  Here one that is elementwise is
 given stand-ins for its arrays, which write down what NumPy is asked for: that is a
 chain, written over what it reads.  The numbers in it are inputs, found anew when the
-rate, a setting or t is another; so the kernel is the same for all of them.
+rate, t, or what the rule has read of its trainer is another, which is asked before each
+update; so the kernel is the same for all of them.
 
 This module imports ``trainer``, ``chains``, ``formulas``, ``kernels``,
 ``store`` and ``paying``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType, NoneType, new_class
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,9 +27,12 @@ from .formulas import supports
 from .paying import Account
 
 CALL, PLACE = 1e-6, 3e-10  # seconds, about, of a call of NumPy, and for each number
-KEPT = {"memory", "times", "groups"}  # what of a trainer is no setting of its rule
+NUMBERS = {int, float, bool}
+FUNCTIONS = FunctionType, BuiltinFunctionType, np.ufunc
+LASTING = np.generic, str, NoneType, np.dtype, type, Enum, *FUNCTIONS
 _rules = Cache("rules of trainers", 1 << 7)
-_told: "WeakKeyDictionary[Any, tuple[Any, Told | None]]" = WeakKeyDictionary()
+_watches = Cache("trainers whose rules are watched", 1 << 7)
+_told: "WeakKeyDictionary[Any, Known]" = WeakKeyDictionary()
 
 
 class Rule:
@@ -181,27 +187,94 @@ def told(trainer: Any, step: Given, dtype: Any, count: int) -> Told | None:
     or it does not say that it is elementwise."""
     if not hasattr(trainer._change, "elementwise") or dtype.char not in "fd":
         return None
-    key = dtype, step.rate, *_settings(trainer)
-    last, found = _told.get(trainer, (None, None))
-    if last in (key, (*key, step.t)):
-        return found
-    record = Record(dtype, count + 1)
+    known = _told.get(trainer)
+    if known is None or not known.holds(trainer, step, dtype):
+        known = _told[trainer] = _known(trainer, step, dtype, count)
+    return known.told
+
+
+class Known(NamedTuple):
+    """What a rule was told to be, and all that this depends on; ``time``: t, if it is
+    asked for; ``read``: what is read of the trainer, as it was."""
+
+    dtype: Any
+    rate: float
+    time: int | None
+    read: dict[str, Any]
+    told: Told | None
+
+    def holds(self, trainer: Any, step: Given, dtype: Any) -> bool:
+        """Whether all of it is as it was."""
+        if self.rate != step.rate or self.dtype != dtype:
+            return False
+        if self.time is not None and self.time != step.t:
+            return False
+        try:
+            for name, value in self.read.items():
+                if frozen(getattr(trainer, name), trainer) != value:
+                    return False
+        except (AttributeError, Untold):
+            return False
+        return True
+
+
+def _known(trainer: Any, step: Given, dtype: Any, count: int) -> Known:
+    """The rule of a trainer, run on what stands for it and its arrays."""
+    record, kind = Record(dtype, count + 1), type(trainer)
     g, *arrays = (Stand(record, (0, k)) for k in range(count + 1))
     asked = Asked(record, step)
+    watched, found = _watched(trainer), None
     try:
-        trainer._descend(g, asked, *arrays)
+        kind._descend(watched, g, asked, *arrays)
         found = Told(_rule(record.chain(arrays)), record.numbers)
     except Exception:  # by NumPy it will do, or say what is wrong
-        found = None
-    _told[trainer] = (*key, step.t) if asked.timed else key, found
-    return found
+        pass
+    read = object.__getattribute__(watched, "_what_is_read")
+    return Known(dtype, step.rate, step.t if asked.timed else None, read, found)
 
 
-def _settings(trainer: Any) -> Iterator[Any]:
-    """What a rule may depend on: numbers, and what else was set, whichever it is."""
-    for name, value in vars(trainer).items():
-        if isinstance(value, (int, float, np.generic, tuple, str)):
-            if name != "steps":
-                yield value
-        elif name not in KEPT and name[0] != "_":
-            yield id(value), value
+# --- what a rule reads ----------------------------------------------------------------
+
+
+def _watched(trainer: Any) -> Any:
+    """The trainer for its rule: all that it has, and it is known what is read of it."""
+    kind = type(trainer)
+    made: Any = _watches.get(kind)
+    if made is None:
+        inside = {"__slots__": ("_what_is_read",), "__getattribute__": _getattribute}
+        made = _watches[kind] = new_class(
+            kind.__name__, (kind,), {}, lambda x: x.update(inside)
+        )
+    watched = object.__new__(made)
+    watched.__dict__, watched._what_is_read = trainer.__dict__, {}
+    return watched
+
+
+def _getattribute(self: Any, name: str) -> Any:
+    """What a trainer has, and what that is now is written down the first time."""
+    read = object.__getattribute__(self, "_what_is_read")
+    try:
+        value = super(type(self), self).__getattribute__(name)
+    except AttributeError:
+        read[name] = Untold  # which nothing is
+        raise
+    if name not in read:
+        read[name] = frozen(value, self)
+    return value
+
+
+def frozen(value: Any, owner: Any) -> Any:
+    """What a value is now, whatever it will be when it is changed in place; a method of
+    its ``owner`` is its function.  Raises Untold for what cannot be compared so."""
+    kind = type(value)
+    if kind in NUMBERS or isinstance(value, LASTING):
+        return value
+    if kind is MethodType and value.__self__ is owner:
+        return value.__func__
+    if isinstance(value, (list, tuple)):
+        return kind, [frozen(x, None) for x in value]
+    if kind is dict:
+        return kind, [frozen(pair, None) for pair in value.items()]
+    if kind is np.ndarray and not value.dtype.hasobject:
+        return value.dtype, value.shape, value.tobytes()
+    raise Untold(f"a rule that depends on a {kind.__name__}")

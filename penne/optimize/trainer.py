@@ -41,7 +41,7 @@ WARNINGS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "war
 def elementwise(rule: Rule) -> Rule:
     """A ``_change`` that calls nothing on its arrays but NumPy's elementwise functions
     of them and of numbers, which depend on settings, the rate and t alone: then it may
-    run as one kernel."""
+    run as one kernel.  A setting is what it reads of ``self``."""
     rule.elementwise = True  # type: ignore[attr-defined]
     return rule
 
