@@ -14,7 +14,9 @@ from penne import (
     checkpoint,
     compute_gradients,
     detach,
+    fast,
     greater,
+    op,
     parameter,
     tanh,
     where,
@@ -126,3 +128,44 @@ def test_decorated_or_not(use, form, words):
             assert gradients.keys() == expected.keys()
             for name, g in gradients.items():
                 np.testing.assert_allclose(g, expected[name], rtol=1e-5, atol=1e-6)
+
+
+@op("(),()->()", gradient=lambda g, y, x, z: (g * z, None))
+def half(x, z):
+    """A product that is said to depend on one factor."""
+    return x * z
+
+
+MERGED = {
+    "a condition": lambda c, x, y: where(c, x, y),
+    "a rule of one's own": lambda c, x, y: half(x + y, c),
+    "detached": lambda c, x, y: half(x, detach(c)) + y,
+    "also reached otherwise": lambda c, x, y: where(c, x, y) * c,
+}
+
+
+@pytest.mark.parametrize("merge", MERGED.values(), ids=MERGED)
+def test_in_batches(merge):
+    """What a rule gives no gradient for is an error among nodes of its kind that are
+    reached: for the first graph and for those after it, alike or the same."""
+
+    def loss():
+        layers = [[parameter(np.full(3, v + k)) for v in (0.3, 1, 2)] for k in range(9)]
+        return sum(asum(merge(*(tanh(p) * 2 for p in ps))) for ps in layers)
+
+    def found(loss):
+        try:
+            return [g.tolist() for g in compute_gradients(loss).values()]
+        except ValueError as error:
+            return str(error)
+
+    with penne.plain():
+        expected = found(loss())
+    with fast.enable():
+        same = loss()
+        gradients = [found(x) for x in (*(loss() for _ in range(4)), same, same)]
+    for each in gradients:
+        if isinstance(expected, str):
+            assert each == expected
+        else:
+            np.testing.assert_allclose(each, expected)

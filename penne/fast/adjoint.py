@@ -68,7 +68,8 @@ def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) ->
 class Adjoint:
     """The gradients of one instruction, whose own is ``seed``, with respect to leaves.
 
-    ``found``: by leaf, the instruction that gives its gradient.
+    ``found``: by leaf, the instruction that gives its gradient; ``stops``: whether a
+    rule gives none for something that is made of leaves.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Adjoint:
         order = reachable([loss])
         self.active = _active(order, wrt)
         self.found: dict[Instruction, Instruction] = {}
+        self.stops = False
         self.sums: dict[Instruction, Instruction] = {}
         self.todo: list[Instruction] = []
         if loss in self.active:
@@ -116,6 +118,9 @@ class Adjoint:
             part if part is not None and x in self.active else None
             for part, x in zip(made.parts, y.inputs)
         ]
+        for part, x in zip(made.parts, y.inputs):
+            if part is None and x in self.active and x.type.floating:
+                self.stops = True
         slots: list[Instruction | None]
         slots = [g, y, *y.inputs, *map(constant, made.constants)]
         first = len(slots)

@@ -127,14 +127,16 @@ class Program:
         self._split()
         take_symbols(reachable(self.outputs))
         share_lookups(reachable(self.outputs), count(2 * len(self.shapes)))
-        self.stops = any(map(_stops, reachable(self.outputs)))
+        given = reachable(self.outputs)
         loss = self.outputs[0]
         if loss.op == "rest":
             seed, (loss,) = loss, loss.inputs
         else:
             loss = _one_row(loss)
             seed = Instruction("one", (), loss.type)
-        found = Adjoint(loss, list(leaves.values()), seed).found
+        adjoint = Adjoint(loss, list(leaves.values()), seed)
+        found = adjoint.found
+        self.stops = adjoint.stops or any(map(_stops, given))
         self.reached = [k for k, leaf in leaves.items() if leaf in found]
         self.gradients = resolved([found[leaves[k]] for k in self.reached])
 
