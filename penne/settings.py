@@ -93,7 +93,8 @@ class Setting(Generic[T]):
     """What setting a switch returns: a context manager that takes it back.
 
     It cannot know before its block begins that there is one: from when it is made until
-    then the process has its value, and other threads may see it.
+    then the process has its value, and other threads may see it.  It may begin several
+    blocks, one within another too, and those of several threads.
     """
 
     def __init__(self, switch: Switch[T], value: T):
@@ -102,11 +103,20 @@ class Setting(Generic[T]):
 
     def __enter__(self) -> T:
         self._switch._take_back(self)
-        self._token: Token[T] = self._switch._local.set(self._value)
+        token = self._switch._local.set(self._value)
+        _begun.set((*_begun.get(), (self, token)))
         return self._value
 
     def __exit__(self, *exception: object) -> None:
-        self._switch._local.reset(self._token)
+        begun = list(_begun.get())
+        mine = max(k for k, (each, _) in enumerate(begun) if each is self)
+        _, token = begun.pop(mine)
+        _begun.set(tuple(begun))
+        self._switch._local.reset(token)
+
+
+Begun = tuple[tuple[Setting[Any], Token[Any]], ...]
+_begun: ContextVar[Begun] = ContextVar("blocks begun here", default=())
 
 
 class Cache(dict[Any, Any]):

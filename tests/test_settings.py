@@ -1,5 +1,6 @@
 """Switches: what is set for the process, and what for a block alone."""
 
+import contextvars
 import threading
 
 import pytest
@@ -46,6 +47,47 @@ def test_a_setting_that_is_kept_begins_a_block_later():
     with kept:
         assert (switch.value, switch.default) == (3, 4)
     assert switch.value == 4
+
+
+@given(st.lists(st.integers(0, 2), max_size=8))
+def test_settings_that_begin_several_blocks(order):
+    """A setting begins a block within its own, directly or not; after each block what
+    was there before it is, for its thread: in another the same settings hold too."""
+    switch = Switch("several", -1)
+    made = [switch(k) for k in range(3)]
+
+    def nested(rest):
+        if rest:
+            before = switch.value
+            with made[rest[0]] as value:
+                assert switch.value == value == rest[0]
+                nested(rest[1:])
+                assert switch.value == value
+            assert switch.value == before
+
+    for block in made:
+        with block:
+            pass
+    with made[0]:
+        nested(order)
+        thread = threading.Thread(target=nested, args=[order])
+        thread.start()
+        nested(order[::-1])
+        thread.join()
+    assert switch.value == switch.default == -1
+
+
+def test_a_setting_that_two_contexts_share():
+    """Its blocks begin and end in turn, each for its thread or task."""
+    switch = Switch("shared", 0)
+    block, context = switch(1), contextvars.copy_context()
+    context.run(lambda: switch._local.set(5))
+    block.__enter__()
+    context.run(block.__enter__)
+    block.__exit__()
+    assert (switch.value, context.run(lambda: switch.value)) == (0, 1)
+    context.run(block.__exit__)
+    assert context.run(lambda: switch.value) == 5
 
 
 def test_a_default_that_is_assigned():
