@@ -380,6 +380,26 @@ def test_large_and_small_are_smooth():
     assert check_gradient(lambda x: penne.maximum(x, -9.0) ** 2, [0.0]) == (2, 0)
 
 
+SATURATED = {
+    "softmax": penne.softmax,
+    "quotient": lambda x: penne.exp(x) / asum(penne.exp(x)),
+    "logsoftmax": penne.logsoftmax,
+    "sigmoid": penne.sigmoid,
+    "tanh": lambda x: penne.tanh(x) ** 2,
+}
+
+
+@pytest.mark.parametrize("f", SATURATED.values(), ids=SATURATED)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_cancels_is_not_wrong(f):
+    """Second derivatives of what is nearly constant are of numbers that cancel in the
+    gradient: rounding that differences cannot show is not taken for a derivative."""
+    rng = np.random.default_rng(0)
+    logits = [[0, 30], [0, 300], [3, 4, 30], [-50, 50, 0, 1]]
+    for x in [*logits, *(k * rng.normal(size=5) for k in (10, 20, 50, 100))]:
+        check_gradient(f, np.array(x, float))
+
+
 def test_what_rounding_hides_is_not_checked():
     """What differences cannot tell from rounding is skipped, and not called right."""
     smooth = planted(*RIGHT[0][:2])

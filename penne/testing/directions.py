@@ -33,10 +33,11 @@ class Derivative(NamedTuple):
 
 class Directions:
     """The derivatives of ``loss``, its parameters in float64 whatever their dtypes;
-    ``dtype`` is the coarsest that it passes through."""
+    ``dtype`` is the coarsest that it passes through, ``within`` the size of what may
+    cancel in it: so much of that as rounding is, is unknown of the loss."""
 
-    def __init__(self, loss: Expression, dtype: Any = np.float64):
-        self.loss, self.eps = loss, float(np.finfo(dtype).eps)
+    def __init__(self, loss: Expression, dtype: Any = np.float64, within: float = 0.0):
+        self.loss, self.within, self.eps = loss, within, float(np.finfo(dtype).eps)
         self.held: dict[Expression, Any] = {}
         for x in topological([loss]):
             if isinstance(x, Parameter):
@@ -61,7 +62,7 @@ class Directions:
         h = self.eps ** (1 / 3) / 100
         values = np.array([self._value(along, k * h) for k in range(1, 8)])
         thirds = np.diff(values, n=3) if np.isfinite(values).all() else np.zeros(1)
-        known = self.eps * abs(self.at)
+        known = self.eps * max(abs(self.at), self.within)
         return max(known, float(np.abs(thirds).max()) / np.sqrt(20))
 
     def derivative(self, direction: Direction) -> Derivative | None:

@@ -3,7 +3,7 @@
 This module imports ``directions``, ``rebuilt``, ``differentiate`` and ``compute``.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -254,7 +254,8 @@ class _Check:
         """The derivatives of one order, or WrongGradient."""
         loss = self._loss(order, self.outputs)
         self.part = FLOAT32 if self.float32 else _inexact(loss, order)
-        directions = Directions(loss, np.float32 if self.float32 else np.float64)
+        dtype = np.float32 if self.float32 else np.float64
+        directions = Directions(loss, dtype, self._within(order))
         found = compute_gradients(loss)
         for name, p in self.targets.items():
             g = np.asarray(found.get(p, np.zeros(p.shape)), np.float64).reshape(-1)
@@ -269,6 +270,17 @@ class _Check:
                     self._along(order, name, p, g, v, support, directions)
                 if k:  # each number is counted once
                     self.numbers, self.skipped = before
+
+    def _within(self, order: int) -> float:
+        """About how large that is which may cancel in the number of an order above the
+        first: random numbers twice, the outputs, and slopes on the way to them."""
+        if order == 1:
+            return 0.0
+        values = compute_values(self.outputs)
+        most = _largest([values[y] for y in self.outputs])
+        size = max(1.0, _largest([p.value for p in self.parameters]))
+        slope = min(most, max(1.0, most / size))
+        return 4 * most * slope / size ** (order - 2)
 
     def _support(self, p: Parameter, k: int) -> Array:
         """The numbers of p that are moved together: all that have not been skipped, at
@@ -391,6 +403,12 @@ class _Check:
         if not away <= near + expected.noise < np.inf:
             return "away"
         return "close" if expected.noise <= HIDDEN * size else "hidden"
+
+
+def _largest(arrays: Iterable[Array]) -> float:
+    """The largest of all finite numbers by size; 0 where there is none."""
+    flat = np.concatenate([np.ravel(x) for x in arrays])
+    return float(np.abs(flat[np.isfinite(flat)]).max(initial=0.0))
 
 
 def _inexact(loss: Expression, order: int) -> float:
