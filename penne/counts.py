@@ -47,7 +47,7 @@ def is_count(given: Any, least: int = 1) -> bool:
     return is_int(given) and given >= least
 
 
-def check_counts(asked: str, least: int = 1, **counts: Any) -> None:
+def check_counts(asked: str, least: int = 1, /, **counts: Any) -> None:
     """Raise ValueError for what is no count, by its name."""
     for name, given in counts.items():
         if not is_count(given, least):

@@ -5,14 +5,16 @@
 What stands many times in a row, in the order in which it was built, is drawn once: a
 chain of 50 steps is one box "x 50", and a dashed edge to itself; so is a loop.
 
-This module imports ``graph``, ``composite``, ``loops``, ``modules``, ``places`` and
-``repeats``.
+This module imports ``graph``, ``composite``, ``loops``, ``modules``, ``places``,
+``repeats`` and ``counts``.
 """
 
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 from .composite import PROJECT, Slots
+from .counts import check_counts
 from .dtypes import ArrayType
 from .graph import Constant, Expression, Parameter, topological
 from .loops import Loop
@@ -29,6 +31,9 @@ def to_dot(x: Expression, module: Module | None = None, *, least: int = 3) -> st
     dashed edge comes from the step before.  Where ``debug()`` recorded the line that
     built an expression, it is the tooltip.  The same graph gives the same text.
 
+    Raises TypeError for what is no expression and no module, ValueError for ``least``
+    below 2.
+
     >>> from penne import parameter, tanh
     >>> print(to_dot(tanh(parameter([1.0, 2.0]))))
     digraph penne {
@@ -40,6 +45,12 @@ def to_dot(x: Expression, module: Module | None = None, *, least: int = 3) -> st
     """
     if not isinstance(x, Expression):
         raise TypeError(f"to_dot: takes an expression, got {type(x).__name__}")
+    if not isinstance(module, (Module, NoneType)):
+        raise TypeError(
+            "to_dot: takes names from a module, got "
+            f"{type(module).__name__}; write to_dot(x, module, least=3)"
+        )
+    check_counts("to_dot", 2, least=least)
     return "\n".join(_Drawing(x, module, least).lines())
 
 

@@ -148,10 +148,20 @@ def test_escapes():
 
 
 def test_draws_leaves():
-    """A leaf is a picture too; what is no expression is refused."""
+    """A leaf is a picture too."""
     valid(to_dot(parameter(1.0)))
+
+
+def test_what_cannot_be_drawn():
+    """What is no expression, no module or no count is an error that says so."""
     with pytest.raises(TypeError, match="to_dot: takes an expression, got float"):
         to_dot(1.0)
+    x = parameter(1.0)
+    with pytest.raises(TypeError, match=r"got int; write to_dot\(x, module, least=3\)"):
+        to_dot(x, 5)
+    for least in (0, 1, -1, True, 2.5):
+        with pytest.raises(ValueError, match="to_dot: least is an int >= 2, got"):
+            to_dot(x, least=least)
 
 
 def test_tooltips():

@@ -178,6 +178,12 @@ trainer.state(two)
 
 Adam().restore(Layer(3, 2), {"steps": 0, "bias.mean": np.zeros(2)})
 
+# --- Pictures
+
+to_dot(v, 5)
+
+to_dot(v, least=0)
+
 # --- Files
 
 save(v, "model.npz")
