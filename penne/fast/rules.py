@@ -213,7 +213,7 @@ class Known(NamedTuple):
             for name, value in self.read.items():
                 if frozen(getattr(trainer, name), trainer) != value:
                     return False
-        except (AttributeError, Untold):
+        except Exception:  # it is told again, or NumPy says what is wrong
             return False
         return True
 
@@ -223,21 +223,21 @@ def _known(trainer: Any, step: Given, dtype: Any, count: int) -> Known:
     record, kind = Record(dtype, count + 1), type(trainer)
     g, *arrays = (Stand(record, (0, k)) for k in range(count + 1))
     asked = Asked(record, step)
-    watched, found = _watched(trainer), None
+    read: dict[str, Any] = {}
+    found = None
     try:
-        kind._descend(watched, g, asked, *arrays)
+        kind._descend(_watched(trainer, read), g, asked, *arrays)
         found = Told(_rule(record.chain(arrays)), record.numbers)
     except Exception:  # by NumPy it will do, or say what is wrong
         pass
-    read = object.__getattribute__(watched, "_what_is_read")
     return Known(dtype, step.rate, step.t if asked.timed else None, read, found)
 
 
 # --- what a rule reads ----------------------------------------------------------------
 
 
-def _watched(trainer: Any) -> Any:
-    """The trainer for its rule: all that it has, and it is known what is read of it."""
+def _watched(trainer: Any, read: dict[str, Any]) -> Any:
+    """The trainer for its rule: all that it has, and what is read of it is entered."""
     kind = type(trainer)
     made: Any = _watches.get(kind)
     if made is None:
@@ -246,7 +246,7 @@ def _watched(trainer: Any) -> Any:
             kind.__name__, (kind,), {}, lambda x: x.update(inside)
         )
     watched = object.__new__(made)
-    watched.__dict__, watched._what_is_read = trainer.__dict__, {}
+    watched.__dict__, watched._what_is_read = trainer.__dict__, read
     return watched
 
 
