@@ -2,7 +2,7 @@
 
 ``elementwise`` · ``transcendental`` (angles, roots, error function) · ``rounding`` ·
 ``linear`` (products) · ``contraction`` (einsum) · ``linalg`` · ``decomposition`` ·
-``reduction`` (over axes) · ``sorting`` (along one axis) · ``shape`` and
+``reduction`` (over axes) · ``sorting`` (order, running sums) · ``shape`` and
 ``arrangement`` (moving, joining, repeating) · ``diagonals`` · ``selection`` (slices
 and lookups) · ``indexing`` (``x[...]``).  ``numpy_names`` and ``numpy_shapes`` are only
 for ``np.name(x)``, ``opaque`` is for ops without a rule for their gradient.
@@ -72,9 +72,11 @@ from .reduction import (
     logsumexp,
     mean,
     size_along,
+    std,
     var,
 )
 from .rounding import *  # noqa: F403  # as above
+from .selection import segment_sum
 from .shape import (
     broadcast_to,
     concatenate,
@@ -148,11 +150,13 @@ __all__ = [
     "reshape",
     "setitem",
     "sigmoid",
+    "segment_sum",
     "sign",
     "softplus",
     "sqrt",
     "squeeze",
     "stack",
+    "std",
     "subtract",
     "take",
     "take_along_axis",
@@ -169,6 +173,7 @@ _COMPOSED = (
     vecdot,
     argmax,
     mean,
+    std,
     var,
     getitem,
     take,

@@ -14,7 +14,7 @@ from .axes import negative_axes, negative_axis
 from .elementwise import where
 from .indexing import take
 from .selection import unslice_axes
-from .shape import broadcast_to, concatenate, reshape, transpose
+from .shape import broadcast_to, concatenate, reshape, sliced, transpose
 
 __all__ = [
     "flip",
@@ -37,11 +37,6 @@ def counted(start: int, stop: int) -> Expression:
     array = np.arange(start, stop)
     array.flags.writeable = False
     return constant(array)
-
-
-def sliced(x: Expression, axis: int, item: slice) -> Expression:
-    """x with one axis, counted from the end, sliced."""
-    return x[(..., item) + (slice(None),) * (-1 - axis)]
 
 
 # --- axes -----------------------------------------------------------------------------

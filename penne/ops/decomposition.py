@@ -12,9 +12,8 @@ from ..dtypes import floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape
 from .elementwise import equal, where
-from .linalg import matrix_transpose
 from .linear import matmat
-from .shape import expand_dims
+from .shape import expand_dims, matrix_transpose
 
 Array = np.ndarray[Any, Any]
 

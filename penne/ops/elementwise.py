@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import floating_dtype
-from ..graph import Expression, op
+from ..graph import Expression, constant, op
 
 Array = np.ndarray[Any, Any]
 
@@ -316,3 +316,9 @@ def astype(x: Array, *, dtype: Any) -> Array:
 def detach(x: Array) -> Array:
     """x, as a constant to gradients: nothing behind it is reached."""
     return x
+
+
+def floated(x: Any) -> Expression:
+    """x, of integers in float64."""
+    x = constant(x)
+    return x if x.floating else astype(x, dtype=float)

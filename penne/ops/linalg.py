@@ -12,11 +12,10 @@ from ..dtypes import floating_dtype
 from ..graph import Expression, constant, op
 from .axes import negative_axes
 from .diagonals import tril
-from .elementwise import absolute, astype, detach, exp, not_equal, power
+from .elementwise import absolute, astype, detach, exp, floated, not_equal, power
 from .linear import matmat
-from .reduction import amax, amin, asum
-from .shape import expand_dims, transpose
-from .sorting import root
+from .reduction import amax, amin, asum, root
+from .shape import expand_dims, matrix_transpose
 
 Array = np.ndarray[Any, Any]
 
@@ -30,18 +29,6 @@ __all__ = [
     "slogdet",
     "solve",
 ]
-
-
-def matrix_transpose(x: Any) -> Expression:
-    """x with its last two axes exchanged.
-
-    >>> matrix_transpose([[1.0, 2.0]]).shape
-    (2, 1)
-    """
-    x = constant(x)
-    if x.ndim < 2:
-        raise ValueError(f"matrix_transpose: there are no two axes, got {x.shape}")
-    return transpose(x, axes=(*range(x.ndim - 2), -1, -2))
 
 
 # --- equations ------------------------------------------------------------------------
@@ -162,7 +149,7 @@ def norm(
     >>> float(compute_value(norm([3.0, 4.0])))
     5.0
     """
-    x = _floating(x)
+    x = floated(x)
     axes = negative_axes("norm", axis, x.ndim)
     if ord is None:
         return root(asum(x * x, axis=axes, keepdims=keepdims))
@@ -171,11 +158,6 @@ def norm(
     if len(axes) == 2:
         return _matrix_norm(x, ord, axes, keepdims)
     raise ValueError(f"norm: ord={ord} is of one axis or two, got {x.shape}")
-
-
-def _floating(x: Any) -> Expression:
-    x = constant(x)
-    return x if x.floating else astype(x, dtype=float)
 
 
 def _vector_norm(x: Expression, ord: Any, axes: Any, keepdims: bool) -> Expression:

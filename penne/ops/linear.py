@@ -15,14 +15,9 @@ import numpy as np
 from ..graph import Expression, constant, op
 from .elementwise import multiply
 from .reduction import asum
-from .shape import concatenate, expand_dims, reshape, stack, transpose
+from .shape import concatenate, expand_dims, matrix_transpose, reshape, stack
 
 Array = np.ndarray[Any, Any]
-
-
-def _swapped(x: Expression) -> Expression:
-    axes = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    return transpose(x, axes=axes)
 
 
 def _total(terms: Sequence[Expression]) -> Expression | None:
@@ -69,7 +64,7 @@ def matvec(W: Array, x: Array) -> Array:
 
 @op(
     "(m,n),(n,p)->(m,p)",
-    gradient=lambda g, y, A, B: (matmat(g, _swapped(B)), crossprod(A, g)),
+    gradient=lambda g, y, A, B: (matmat(g, matrix_transpose(B)), crossprod(A, g)),
 )
 def matmat(A: Array, B: Array) -> Array:
     """Y_mp = sum_n A_mn B_np."""
@@ -88,7 +83,7 @@ def outer(a: Array, b: Array) -> Array:
 
 @op(
     "(k,n),(k,m)->(n,m)",
-    gradient=lambda g, y, A, B: (matmat(B, _swapped(g)), matmat(A, g)),
+    gradient=lambda g, y, A, B: (matmat(B, matrix_transpose(g)), matmat(A, g)),
     total=_total,
 )
 def crossprod(A: Array, B: Array) -> Array:

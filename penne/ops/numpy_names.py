@@ -14,15 +14,15 @@ import numpy as np
 
 from ..counts import whole
 from ..graph import Expression, constant
-from .arrangement import pad, ravel, sliced, swapaxes
+from .arrangement import pad, ravel, swapaxes
 from .axes import negative_axis
 from .contraction import inner
 from .diagonals import diagonal, trace
 from .elementwise import (
     absolute,
-    astype,
     clip,
     equal,
+    floated,
     greater,
     less,
     logical_not,
@@ -37,7 +37,7 @@ from .linalg import inverse, norm
 from .linear import matmul
 from .reduction import amax, amin, argmin, asum, mean
 from .rounding import rounded, trunc
-from .shape import broadcast_to, reshape
+from .shape import broadcast_to, reshape, sliced
 from .sorting import argsort, cumprod, cumsum, flattened, quantile, sort
 from .transcendental import sin
 
@@ -64,8 +64,7 @@ def radians(x: Any) -> Expression:
 
 def float_power(x: Any, p: Any) -> Expression:
     """x ** p, of integers too a floating one."""
-    x = constant(x)
-    return power(x if x.floating else astype(x, dtype=float), p)
+    return power(floated(x), p)
 
 
 SERIES = [(-1) ** k / factorial(2 * k + 1) for k in range(9)]  # sin(x) / x by x**2
@@ -84,8 +83,7 @@ def sinc(x: Any) -> Expression:
 
 def fabs(x: Any) -> Expression:
     """Absolute value, of integers too a floating one."""
-    x = constant(x)
-    return absolute(x if x.floating else astype(x, dtype=float))
+    return absolute(floated(x))
 
 
 def clipped(

@@ -14,7 +14,7 @@ from ..dtypes import INDEX, floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .axes import negative_axes
-from .elementwise import detach, equal, exp, where
+from .elementwise import detach, equal, exp, sqrt, where
 from .shape import expand_dims, reshape
 
 Array = np.ndarray[Any, Any]
@@ -184,3 +184,23 @@ def var(
     away = x - mean(x, axis, keepdims=True)
     count = max(size_along("var", x, axis) - ddof, 0)
     return asum(away * away, axis=axis, keepdims=keepdims) / count
+
+
+def std(
+    x: Any, axis: Any = None, keepdims: bool = False, *, ddof: float = 0
+) -> Expression:
+    """The standard deviation along ``axis``: the root of ``var``; its gradient where
+    there is no deviation is 0.
+
+    >>> from penne import compute_value
+    >>> float(compute_value(std([1.0, 5.0])))
+    2.0
+    """
+    return root(var(x, axis, keepdims, ddof=ddof))
+
+
+def root(x: Expression, exponent: float = 0.5) -> Expression:
+    """A root, with gradient 0 at 0: of what has no smaller value."""
+    zero = equal(x, 0)
+    inside = where(zero, 1.0, x)
+    return where(zero, 0.0, sqrt(inside) if exponent == 0.5 else inside**exponent)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts import is_int
+from ..counts import is_int, whole
 from ..dtypes import INDEX, first_dtype
 from ..graph import Constant, Expression, constant, literal, op
 from ..rows import sum_rows
@@ -294,3 +294,20 @@ def check_range(name: str, index: int, size: int, least: int | None = None) -> N
     """Raise IndexError where there is no such place on an axis."""
     if not (-size if least is None else least) <= index < size:
         raise IndexError(f"{name}: index {index} is out of range, the axis has {size}")
+
+
+def segment_sum(x: Any, segments: Any, count: int) -> Expression:
+    """y_s = the sum of all x_i with segments_i = s, for s below ``count``: (n, ...) and
+    (n) to (count, ...).  Raises IndexError for a segment outside [0, count).
+
+    >>> from penne import compute_value
+    >>> compute_value(segment_sum([1.0, 2.0, 3.0], [0, 1, 0], 2))
+    array([4., 2.])
+    """
+    x = constant(x)
+    count = whole("segment_sum", "count", count)
+    at = computed_array("segment_sum", segments, count)
+    if at.shape != x.shape[: at.ndim]:
+        seen = f"got {x.shape} and {at.shape}"
+        raise ValueError(f"segment_sum: segments are not for the first axes, {seen}")
+    return scatter_add(x, at, rank=at.ndim, shape=(count, *x.shape[at.ndim :]))

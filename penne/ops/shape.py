@@ -184,7 +184,7 @@ def _concatenate_gradient(
     result, start = [], 0
     for x in xs:
         stop = start + x.shape[axis]
-        result.append(g[(..., slice(start, stop)) + (slice(None),) * (-1 - axis)])
+        result.append(sliced(g, axis, slice(start, stop)))
         start = stop
     return result
 
@@ -222,3 +222,20 @@ def _stack_signature(*shapes: Shape, axis: int, ndim: int) -> str:
 def stack(*xs: Array, axis: int = 0, ndim: int | None = None) -> Array:
     """Arrays of one shape joined along a new axis; called with a list of them."""
     return np.stack(_aligned(xs, ndim or 0), axis=axis)
+
+
+def matrix_transpose(x: Any) -> Expression:
+    """x with its last two axes exchanged.
+
+    >>> matrix_transpose([[1.0, 2.0]]).shape
+    (2, 1)
+    """
+    x = constant(x)
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: there are no two axes, got {x.shape}")
+    return transpose(x, axes=(*range(x.ndim - 2), -1, -2))
+
+
+def sliced(x: Expression, axis: int, item: slice) -> Expression:
+    """x with one axis, counted from the end, sliced."""
+    return x[(..., item) + (slice(None),) * (-1 - axis)]

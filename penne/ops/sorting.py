@@ -1,4 +1,4 @@
-"""Along one axis: running sums, products, order, segments."""
+"""Running sums and products, order, and what stands at a place in it."""
 
 from collections.abc import Callable
 from math import floor
@@ -11,13 +11,12 @@ from ..counts import whole
 from ..dtypes import INDEX
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
-from .arrangement import flip, ravel, sliced
+from .arrangement import flip, ravel
 from .axes import negative_axes, negative_axis
-from .elementwise import astype, detach, equal, sqrt, where
+from .elementwise import astype, detach, equal, where
 from .indexing import take_along_axis
-from .reduction import sum_dtype, var
-from .selection import computed_array, scatter_add
-from .shape import concatenate, reshape, stack, transpose
+from .reduction import sum_dtype
+from .shape import concatenate, reshape, sliced, stack, transpose
 
 Array = np.ndarray[Any, Any]
 
@@ -28,9 +27,7 @@ __all__ = [
     "median",
     "prod",
     "quantile",
-    "segment_sum",
     "sort",
-    "std",
     "top_k",
 ]
 
@@ -132,26 +129,6 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Expression:
     return finish(y[..., 0], keepdims)
 
 
-def std(
-    x: Any, axis: Any = None, keepdims: bool = False, *, ddof: float = 0
-) -> Expression:
-    """The standard deviation along ``axis``: the root of ``var``; its gradient where
-    there is no deviation is 0.
-
-    >>> from penne import compute_value
-    >>> float(compute_value(std([1.0, 5.0])))
-    2.0
-    """
-    return root(var(x, axis, keepdims, ddof=ddof))
-
-
-def root(x: Expression, exponent: float = 0.5) -> Expression:
-    """A root, with gradient 0 at 0: of what has no smaller value."""
-    zero = equal(x, 0)
-    inside = where(zero, 1.0, x)
-    return where(zero, 0.0, sqrt(inside) if exponent == 0.5 else inside**exponent)
-
-
 # --- order ----------------------------------------------------------------------------
 
 
@@ -240,23 +217,3 @@ def quantile(x: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Expres
         found = found + (y[..., low + 1] - found) * (place - low)
     last = y[..., -1]  # NaN is sorted to the end
     return finish(where(equal(last, last), found * 1.0, last), keepdims)
-
-
-# --- segments -------------------------------------------------------------------------
-
-
-def segment_sum(x: Any, segments: Any, count: int) -> Expression:
-    """y_s = the sum of all x_i with segments_i = s, for s below ``count``: (n, ...) and
-    (n) to (count, ...).  Raises IndexError for a segment outside [0, count).
-
-    >>> from penne import compute_value
-    >>> compute_value(segment_sum([1.0, 2.0, 3.0], [0, 1, 0], 2))
-    array([4., 2.])
-    """
-    x = constant(x)
-    count = whole("segment_sum", "count", count)
-    at = computed_array("segment_sum", segments, count)
-    if at.shape != x.shape[: at.ndim]:
-        seen = f"got {x.shape} and {at.shape}"
-        raise ValueError(f"segment_sum: segments are not for the first axes, {seen}")
-    return scatter_add(x, at, rank=at.ndim, shape=(count, *x.shape[at.ndim :]))

@@ -14,11 +14,11 @@ import numpy as np
 from ..dtypes import floating_dtype
 from ..graph import Expression, constant, op
 from .elementwise import (
-    astype,
     detach,
     divide,
     equal,
     exp,
+    floated,
     log1p,
     multiply,
     sqrt,
@@ -149,8 +149,7 @@ def arctanh(x: Any) -> Expression:
     >>> compute_value(arctanh(0.5)).round(4)
     np.float64(0.5493)
     """
-    x = constant(x)
-    x = x if x.floating else astype(x, dtype=float)
+    x = floated(x)
     return 0.5 * (log1p(x) - log1p(multiply(x, -1)))
 
 
