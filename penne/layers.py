@@ -20,7 +20,7 @@ from .functions import hardtanh, layer_norm, logsoftmax, softmax
 from .graph import Constant, Expression, Parameter, constant, parameter
 from .initializers import Initializer, default
 from .modules import Module
-from .ops import add, asum, dot, less, multiply, rectify, sigmoid, tanh, where
+from .ops import add, dot, less, log, multiply, ravel, rectify, sigmoid, tanh, where
 from .ops.selection import check_within, gather, index_of, note_limits, row
 from .randomness import Mask, Random
 from .settings import current_dtype, generator
@@ -30,6 +30,7 @@ from .tracing import being_traced
 Function = Callable[[Expression], Expression]
 Size = int | str | Sequence[Any]
 SYMBOL = "lookup: symbol"
+MEASURED = 8  # the outputs of a function that are differentiated for its gain
 
 
 _plans: "WeakKeyDictionary[Pure, dict[Any, Any]]" = WeakKeyDictionary()
@@ -114,9 +115,12 @@ class Layer(Pure):
     - ``"diag"``: a vector (outsize), multiplied elementwise; weight (outsize)
 
     ``f``: any function of an expression, None for none.  ``gain``: divides the scale
-    of first weights; None takes |f'(0)| (tanh 1, sigmoid 1/4, rectify 1/2, softmax
-    1 - 1/outsize).  ``bias``: the number it starts at, None for no bias.  ``init``:
-    the rule for first weights.  ``model``: a list that gets the parameters too.
+    of first weights; None takes |f'(0)|: tanh 1, sigmoid 1/4, rectify 1/2, softmax and
+    logsoftmax 1 - 1/outsize.  Of an f of one's own it is measured, the mean of
+    |d f(x)_k / d x_k| at x = -0.1 and 0.1, and kept within 1/4 and 1; of probabilities
+    that of their logarithms.  ``bias``: the number it starts at, None for no bias.
+    ``init``: the rule for first weights.  ``model``: a list that gets the parameters
+    too.
 
     Raises TypeError for what is no such size or argument, ValueError for an argument
     of another size, IndexError for a symbol out of range.
@@ -316,17 +320,43 @@ def guess_gain(f: Function | None, d: int) -> float:
             return gain(d) or 1.0
     if f is None or not callable(f):
         raise TypeError(f"Layer: f is a function or None, got {f!r}")
-    slopes = [_slope(f, parameter(np.full(d, at))) for at in (-0.1, 0.1)]
-    known = [slope for slope in slopes if np.isfinite(slope)] or [1.0]
+    slopes = [slope for at in (-0.1, 0.1) for slope in _slopes(f, np.full(d, at))]
+    known = [abs(slope) for slope in slopes if np.isfinite(slope)] or [1.0]
     return float(np.clip(np.mean(known), 0.25, 1.0))
 
 
-def _slope(f: Function, x: Expression) -> Any:
-    """The mean of |f'(x)|; NaN or infinite where f has no slope."""
+def _slopes(f: Function, at: Any) -> list[Any]:
+    """The slopes of f(x)[k] by x[k] for some k, NaN or infinite where there is none;
+    of what are probabilities, as a softmax gives, that of their logarithms."""
+    x, y = _tried(f, at)
+    with np.errstate(all="ignore"):
+        value = compute_value(y)
+        if (value >= 0).all() and np.isclose(value.sum(), 1):
+            y = log(y)
+        size = min(y.size, at.size)
+        places = np.linspace(0, size - 1, min(size, MEASURED), dtype=int).tolist()
+        return [_slope(y[k], x, k) for k in places]
+
+
+def _tried(f: Function, at: Any) -> tuple[Expression, Expression]:
+    """A vector, or a batch of it where f takes no vectors, and f of it in a row."""
     try:
-        with np.errstate(all="ignore"):
-            return np.abs(compute_value(gradient(asum(f(x)), x))).mean()
-    except ValueError:  # constant to gradients, as sign is
+        x = parameter(at)
+        return x, ravel(f(x))
+    except (ValueError, IndexError) as error:
+        try:
+            x = parameter(at[None])
+            return x, ravel(f(x))
+        except (ValueError, IndexError):
+            error.add_note("f is called to measure its gain; give gain=1.0 instead")
+            raise error from None
+
+
+def _slope(y: Expression, x: Expression, k: int) -> Any:
+    """The gradient of y, a number, by number k of x."""
+    try:
+        return compute_value(ravel(gradient(y, x))[k])
+    except (TypeError, ValueError):  # constant to gradients, as an int or a sign is
         return 0.0
 
 

@@ -73,6 +73,42 @@ def test_measured_kink():
     assert guess_gain(lambda x: sqrt(x - 1), 5) == 1  # of which nothing is known
 
 
+@pytest.mark.parametrize(("f", "gain"), GAINS[1:])
+def test_gain_under_another_name(f, gain):
+    """A function that gives what one of penne's gives has about its gain."""
+    for d in (2, 50):
+        assert guess_gain(lambda x: f(x), d) == pytest.approx(gain(d), abs=0.015)
+
+
+def test_gain_across_elements():
+    """What other elements do to an output plays no part: the slope is the diagonal's,
+    whether f takes vectors or nothing but batches."""
+    assert guess_gain(lambda x: x - mean(x), 4) == pytest.approx(3 / 4)
+    assert guess_gain(lambda x: x - mean(x, axis=1, keepdims=True), 4) == 3 / 4
+    assert guess_gain(lambda x: logsoftmax(x, axis=1), 4) == pytest.approx(3 / 4)
+    assert guess_gain(lambda x: logsoftmax(x / 2), 4) == pytest.approx(3 / 8)
+    assert guess_gain(lambda x: softmax(x / 2), 4) == pytest.approx(3 / 8)
+    assert guess_gain(layer_norm, 4) == 1
+    assert guess_gain(lambda x: x[::-1], 4) == 0.25
+    assert guess_gain(lambda x: x * np.array([0.2, 0.4, 0.6, 0.8]), 4) == 0.5
+
+
+def test_gain_of_other_shapes():
+    """Also of an f whose result is shorter, a number, empty, or of ints."""
+    assert guess_gain(lambda x: 0.5 * x[:2] * x[2:] ** 0, 4) == 0.5
+    assert guess_gain(asum, 4) == 1
+    assert guess_gain(lambda x: x[:0], 4) == 1
+    assert guess_gain(lambda x: less(x, 0), 4) == guess_gain(sign, 4) == 0.25
+
+
+def test_error_of_a_function():
+    """What is wrong with f is said, where its gain is not given."""
+    with pytest.raises(ValueError, match="vecmat: argument 2 has n=2") as caught:
+        Layer(3, 4, f=lambda x: x @ np.zeros((2, 2)))
+    assert "give gain=1.0" in caught.value.__notes__[-1]
+    Layer(3, 4, f=lambda x: x @ np.zeros((2, 2)), gain=1)
+
+
 def test_gain_of_one_output():
     """A softmax of one output has slope 0; its weights are finite all the same."""
     assert np.isfinite(Layer(3, 1, softmax).weights[0].value).all()
