@@ -8,7 +8,7 @@ or parameter, however the function came by it: by ``self``, as an argument, by c
 or through another function.  Nothing is noted, and nothing is paid, unless a function
 is being traced: only then does a ``Module`` look at what is read of it.
 
-This module imports ``graph``, ``modules`` and ``settings``.
+This module imports ``modules`` and ``settings``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +17,7 @@ from threading import Lock
 from typing import Any, ClassVar
 from weakref import ref
 
-from .graph import Expression
-from .modules import Module
+from .modules import Module, ModuleType
 from .settings import Switch
 
 Found = dict[int, tuple[Module, dict[str, Any]]]  # by their ids
@@ -52,12 +51,12 @@ class Held:
 
 
 def _held(module: Module) -> dict[str, Any]:
-    """What ``module`` holds but for its state; what may be large or in a cycle is
-    known by a weak reference."""
-    weak = Module, Expression
+    """What ``module`` holds but for its state, and how its class is; what may be large
+    or in a cycle is known by a weak reference, as all is that can be."""
     built = getattr(module, "_built", None) is not None
     held = module.settled() if built else vars(module)
-    return {name: ref(x) if isinstance(x, weak) else x for name, x in held.items()}
+    own = {n: ref(x) if type(x).__weakrefoffset__ else x for n, x in held.items()}
+    return {**own, "": type(module)._as_it_is}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -100,6 +99,6 @@ def _refresh(blocks: int) -> None:
     with _lock:
         Held.blocks += blocks
         if Held.blocks == blocks:
-            Module.changes += 1  # whatever is called is to be looked at
+            ModuleType.changes += 1  # whatever is called is to be looked at
         read: Any = _noted if Held.blocks else object.__getattribute__
-        Module.__getattribute__ = read  # type: ignore[method-assign]  # the switch
+        type.__setattr__(Module, "__getattribute__", read)  # no change of a class

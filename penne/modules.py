@@ -15,7 +15,30 @@ Array = np.ndarray[Any, Any]
 Inside = Callable[[Any], list[tuple[Any, Any]]]
 
 
-class Module:
+class ModuleType(type):
+    """The type of the classes of modules: what is assigned to such a class is counted
+    as what is assigned to a module is."""
+
+    changes: ClassVar[int] = 0
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        _note_change(cls)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        _note_change(cls)
+
+
+def _note_change(kind: type) -> None:
+    ModuleType.changes += 1
+    type.__setattr__(kind, "_as_it_is", object())
+    derived: list[type] = kind.__subclasses__()
+    for each in derived:
+        _note_change(each)
+
+
+class Module(metaclass=ModuleType):
     """Anything with parameters: on itself, or in modules, lists and dicts it holds.
 
     >>> from penne import Layer
@@ -23,7 +46,7 @@ class Module:
     ['weights.0', 'bias']
     """
 
-    changes: ClassVar[int] = 0
+    _as_it_is: ClassVar[object] = None  # another one if an attribute of the class is
     live: ClassVar["WeakValueDictionary[int, Module]"] = WeakValueDictionary()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -33,7 +56,7 @@ class Module:
         computed = is_computed(value) and is_computed(old)
         built = getattr(self, "_built", None) if computed else None
         if built is None or built.get(name) is old:
-            Module.changes += 1
+            ModuleType.changes += 1
         object.__setattr__(self, name, value)
 
     def __setstate__(self, state: Any) -> None:

@@ -25,7 +25,7 @@ from .exchanges import Found, Held, reading
 from .forms import EXPRESSION, closed, opened
 from .graph import Constant, Expression, Parameter, topological
 from .loops import Repeat
-from .modules import Module
+from .modules import Module, ModuleType
 from .ops.selection import check_within, note_limits
 from .places import recording
 from .randomness import Random
@@ -82,7 +82,7 @@ class Growing(Plan):
 
     def applied(self, inputs: list[Expression]) -> Any:
         """As a plan is."""
-        Module.changes += 1
+        ModuleType.changes += 1
         return super().applied(inputs)
 
 
@@ -92,7 +92,7 @@ class State:
 
     def __init__(self, owner: Any):
         self.owner = (lambda: None) if owner is None else ref(owner)
-        self.stamp: int | None = Module.changes
+        self.stamp: int | None = ModuleType.changes
         self.places: list[Place] = []
         self.plans: dict[Any, Plan] = {}
         static: list[Any] = []
@@ -112,7 +112,7 @@ class State:
     def look(self) -> None:
         """Forget the plans if what they were made of has been exchanged; while a
         function is traced, that is asked at each call, and each is noted for it."""
-        now = Module.changes
+        now = ModuleType.changes
         if self.stamp != now and not self.held.is_same():
             self.forget()
         self.held.again()
@@ -136,8 +136,9 @@ class Cell:
     the state that it reads and assigns; layers and parameters may come by ``self``, as
     arguments or by closure.  Arguments: expressions, arrays, ints and lists of ints
     (inputs), tuples and lists of them, and anything hashable (static: another value is
-    another trace).  What is assigned to an attribute of a module is seen, whichever
-    way the function came by the module; a list changed in place is not.  A call gives
+    another trace).  What is assigned to an attribute of a module, or of its class, is
+    seen, whichever way the function came by the module; a list changed in place is
+    not, nor is a global variable.  A call gives
     its arguments by position.
 
     Raises TypeError, naming the line, where the promise is seen to be broken.
@@ -180,7 +181,11 @@ class Cell:
     ) -> tuple[Plan, list[Expression]]:
         """The plan for a call, and what it is to be applied to: arguments, state."""
         state = self.current.get(id(owner))
-        if state is None or state.stamp != Module.changes or state.owner() is not owner:
+        if (
+            state is None
+            or state.stamp != ModuleType.changes
+            or state.owner() is not owner
+        ):
             state = self._state(owner)
         inputs: list[Expression] = []
         form = opened(args, inputs)

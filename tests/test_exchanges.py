@@ -20,17 +20,21 @@ def layer(value):
 
 
 class Model(Module):
-    """A module with a layer, a function and a constant, used by a cell of its own."""
+    """A module with a layer, a function and a constant, and of its class a number and
+    a function, used by a cell of its own."""
+
+    power = 1.0
+    sign = staticmethod(negative)
 
     def __init__(self):
         self.layer, self.f, self.by = layer(1.0), negative, constant([1.0, 1.0])
 
     @cell
     def own(self, x):
-        return self.f(self.layer(x)) * self.by
+        return self.plain(x)
 
     def plain(self, x):
-        return self.f(self.layer(x)) * self.by
+        return self.f(self.layer(self.sign(x))) ** self.power * self.by
 
 
 def by_itself(m):
@@ -98,6 +102,10 @@ EXCHANGES = {
     "a constant": lambda m: setattr(m, "by", constant([5.0, 6.0])),
     "a constant for a parameter": lambda m: setattr(m, "by", parameter([5.0, 6.0])),
     "a number": lambda m: setattr(m, "by", 3.0),
+    "a number of the class": lambda m: setattr(type(m), "power", 2.0),
+    "a number of the base": lambda m: setattr(type(m).__base__, "power", 3.0),
+    "a function of the class": lambda m: setattr(type(m), "sign", negative),
+    "nothing of the class": lambda m: delattr(type(m), "sign"),
 }
 
 
@@ -106,7 +114,8 @@ EXCHANGES = {
 def test_exchanged(way, change):
     """A cell computes what its function does, whatever is exchanged in a module that
     it reads, and however it came by that."""
-    m = Model()
+    base = type("Base", (Model,), {"power": 1.0})
+    m = type("Own", (base,), {"sign": staticmethod(abs)})()
     f = way(m)
     for _ in range(2):
         np.testing.assert_array_equal(compute_value(f(ONES)), [-3, -3])
@@ -199,13 +208,15 @@ def test_nothing_is_traced_again(monkeypatch):
     made = []
     plan = Trace.plan
     monkeypatch.setattr(Trace, "plan", lambda *a: made.append(a) or plan(*a))
-    m, other, r = Model(), Model(), GRU(3, 2, learned_start=True)
+    other = type("Other", (Model,), {})()
+    m, r = Model(), GRU(3, 2, learned_start=True)
     f, xs = by_closure(m), np.ones((4, 3))
-    for _ in range(3):
+    for k in range(3):
         f(ONES)
         m.own(ONES)
         r.transduce(list(xs))
         other.layer = Layer(3, 2)
+        other.__class__.other = k
         assert len(made) == 3
     assert Held.blocks == 0
     assert Module.__getattribute__ is object.__getattribute__

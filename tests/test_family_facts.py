@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from penne import *
 from penne.graph import topological
+from penne.modules import ModuleType
 from penne.randomness import Random
 from penne.recurrent import variants as V
 from penne.recurrent.unit import RecurrentUnit
@@ -220,9 +221,9 @@ def test_start_anew(kind):
     another first state is one, and is learnt from then on."""
     r, xs = kind(3, 2, learned_start=True, rng=0), np.ones((4, 3))
     r.transduce(xs)
-    changes = Module.changes
+    changes = ModuleType.changes
     first = compute_value(r.transduce(xs))
-    assert Module.changes == changes
+    assert ModuleType.changes == changes
     r.h0 = parameter(np.ones(2))
     ys = r.transduce(xs)
     assert (compute_value(ys) != first).any()

@@ -22,7 +22,7 @@ from ..counts import is_int
 from ..dtypes import INDEX
 from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
-from ..modules import HOLDERS, Module
+from ..modules import HOLDERS, Module, ModuleType
 from ..places import is_recording
 from ..settings import Cache
 from ..tracing import Cell, Plan, being_traced
@@ -131,9 +131,9 @@ def shared(owners: Sequence[Any]) -> bool:
         return False
     key = tuple(map(id, owners))
     known = _shared.get(key)
-    if known is None or known[0] != Module.changes:
+    if known is None or known[0] != ModuleType.changes:
         found = in_two(owners) is not None
-        known = _shared[key] = Module.changes, found
+        known = _shared[key] = ModuleType.changes, found
     return bool(known[1])
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from ..compute import Values, compute_values
 from ..graph import Constant, Expression, constant
 from ..layers import Layer, is_own
-from ..modules import Module, is_computed
+from ..modules import Module, ModuleType, is_computed
 from ..randomness import Random
 from ..tracing import Cell
 from .masking import Mask, Reading, read_masked
@@ -30,7 +30,7 @@ from .reading import Step, in_two, looped, shared
 from .structure import copied, joined, leaves, mapped
 
 
-class _Remembering(ABCMeta):
+class _Remembering(ModuleType, ABCMeta):
     """Notes what ``__init__`` assigned: what differs from it later is state."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -225,7 +225,7 @@ class Transducer(Module, metaclass=_Remembering):
         unknown = [path for path, _ in places if path not in parts]
         if unknown:
             raise ValueError(f"state: there is no transducer at {unknown[0]!r} here")
-        Module.changes += 1
+        ModuleType.changes += 1
         for part in parts.values():
             for name in part._changed():
                 del vars(part)[name]
@@ -239,11 +239,12 @@ class Transducer(Module, metaclass=_Remembering):
 
     def _changed(self) -> dict[str, Any]:
         """The attributes assigned since construction; modules are no state."""
+        built = self._built
         return {
             name: value
             for name, value in vars(self).items()
-            if not isinstance(value, Module)
-            and not (name in self._built and self._built[name] is value)
+            if not (name in built and built[name] is value)
+            and not isinstance(value, Module)
         }
 
     def settled(self) -> dict[str, Any]:
