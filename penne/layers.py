@@ -49,8 +49,8 @@ class Pure(Module):
         return []
 
     def worth(self) -> bool:
-        """Whether it is known to be pure, and to be of several ops."""
-        return True
+        """Whether it is known to be pure, as penne's own are, and is of several ops."""
+        return type(self).__module__ == __name__
 
     def applied(self, inputs: list[Any]) -> Expression:
         """The function as one node, of inputs that are expressions."""
@@ -193,7 +193,8 @@ class Layer(Pure):
 
     def worth(self) -> bool:
         """Whether f is one of penne's, and there is more than a product."""
-        return is_own(self.f) and (self.f is not None or len(self.insize) > 1)
+        own = super().worth() and is_own(self.f)
+        return own and (self.f is not None or len(self.insize) > 1)
 
     def composed(self, inputs: Sequence[Any]) -> Expression:
         """f of the sum of the products, op by op."""

@@ -484,3 +484,20 @@ def test_times_are_no_symbols():
     """Though NumPy has them among its ints."""
     with pytest.raises(TypeError, match="timedelta"):
         Layer(-3, 2, rng=0)(np.timedelta64(1))
+
+
+@pytest.mark.parametrize("kind", [lambda: Layer(2, 2, rng=0), lambda: LayerNorm(2)])
+def test_derived_layers(kind):
+    """A layer of a class derived from one runs op by op, so is always what it says."""
+    plain = kind()
+
+    class Cooled(type(plain)):
+        by = 1.0
+
+        def composed(self, inputs):
+            return super().composed(inputs) * self.by
+
+    plain.__class__, x = Cooled, np.array([1.0, 3.0])
+    y = compute_value(plain(x))
+    Cooled.by = 2.0
+    np.testing.assert_array_equal(compute_value(plain(x)), 2 * y)
