@@ -1,5 +1,5 @@
 """What a call gives an op, its arrays and its static parameters by name; and what the
-rule of an op gives for a gradient.
+rule of an op gives for a gradient, of what can be a loss.
 
 This module imports ``operators``.
 """
@@ -41,6 +41,19 @@ def _static(op: Any, name: str, value: Any) -> Any:
         wrong = f"{name} is static, got {type(value).__name__}"
         raise TypeError(f"{op.name}: {wrong}; make it an argument of the signature")
     return value
+
+
+def check_loss(name: str, loss: Any) -> None:
+    """TypeError for a loss that is no expression; ValueError for one of several numbers
+    and for one of ints or bools."""
+    built = isinstance(loss, Operators)
+    if not built:
+        raise TypeError(f"{name}: the loss is no expression, got {loss!r}")
+    if loss.shape != ():
+        raise ValueError(f"{name}: the loss is no scalar, {loss!r}; write asum(loss)")
+    if not loss.floating:
+        wrong = f"the loss is of {loss.dtype}, which has no gradient, {loss!r}"
+        raise ValueError(f"{name}: {wrong}; compute it of floats alone")
 
 
 def parts_of(g: Any, y: Any) -> Sequence[Any]:

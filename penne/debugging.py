@@ -1,7 +1,7 @@
 """Looking into an evaluation: its values step by step; gradients by name.
 
-This module imports ``graph``, ``compute``, ``differentiate``, ``composite``,
-``modules``, ``places``, ``drawing`` and ``repeats``.
+This module imports ``graph``, ``calls``, ``compute``, ``differentiate``,
+``composite``, ``modules``, ``places``, ``drawing`` and ``repeats``.
 """
 
 import sys
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
+from .calls import check_loss
 from .composite import PROJECT, Slots
 from .compute import compute_values
 from .differentiate import backpropagate
@@ -184,8 +185,7 @@ def report_gradients(
     if not isinstance(module, Module):
         kind = type(module).__name__
         raise TypeError(f"report_gradients: takes a loss and a module, got {kind}")
-    if not isinstance(loss, Expression) or loss.shape or not loss.floating:
-        raise ValueError(f"report_gradients: the loss is no scalar, {loss!r}")
+    check_loss("report_gradients", loss)
     names = module.names()
     used = set(topological([loss]))
     one = Constant(np.ones((), loss.dtype), loss.type.strength)

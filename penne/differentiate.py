@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .calls import parts_of
+from .calls import check_loss, parts_of
 from .graph import OPS, Constant, Expression, Nodes, Op, topological
 from .opening import is_inside, is_opened, opened
 from .operators import NUMPY
@@ -30,9 +30,10 @@ def gradient(loss: Expression, wrt: Any) -> Any:
     """The gradient of a scalar ``loss``: an expression for an expression, a list for
     a list; zeros for what the loss does not reach.
 
-    Raises ValueError where ``loss`` is no scalar, and where it reaches an x only
-    through an op that is constant to gradients (a comparison, argmax, sign, an
-    integer); TypeError where an x has no floating dtype.
+    Raises ValueError where ``loss`` is no scalar or of no floating dtype, and where it
+    reaches an x only through an op that is constant to gradients (a comparison,
+    argmax, sign, an integer); TypeError for what is no expression and for an x of no
+    floating dtype.
 
     >>> from penne import compute_value, parameter
     >>> x = parameter([3.0])
@@ -50,8 +51,7 @@ def gradient(loss: Expression, wrt: Any) -> Any:
 
 def differentiate(loss: Expression, wrt: Nodes) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
-    if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
-        raise ValueError(f"gradient: the loss is no scalar, {loss!r}; write asum(loss)")
+    check_loss("gradient", loss)
     asked: Nodes = wrt
     if any(is_inside(x) or is_opened(x) for x in wrt):
         loss, *asked = opened([loss, *wrt])

@@ -3,7 +3,7 @@
 An error or a NaN is named by the op that made it: within a composite op too, and there
 with the line of the step; with the user's own line where ``debug()`` recorded it.
 
-This module imports ``graph``, ``differentiate``, ``doorway`` and ``places``.
+This module imports ``calls``, ``graph``, ``differentiate``, ``doorway`` and ``places``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .calls import check_loss
 from .differentiate import differentiate
 from .doorway import current
 from .graph import Expression, Op, Parameter, topological
@@ -51,6 +52,7 @@ def has_nan(array: Any) -> bool:
 
 def differentiated(loss: Expression) -> dict[Any, Expression]:
     """The gradient of a loss for every parameter that it reaches, as expressions."""
+    check_loss("gradient", loss)
     nodes = topological([loss])
     return differentiate(loss, [x for x in nodes if isinstance(x, Parameter)])
 

@@ -207,14 +207,21 @@ def test_same_twice():
 
 
 def test_loss_is_a_scalar():
-    """A loss with axes, or without a floating dtype, is a ValueError."""
+    """A loss with axes, or without a floating dtype, is a ValueError, what is no
+    expression a TypeError; each says what it is."""
     x = parameter64([1.0, 2.0])
     with pytest.raises(ValueError, match=r"gradient: .*\(2,\).*asum"):
         gradient(x, x)
     with pytest.raises(ValueError, match="gradient: "):
         compute_gradients(x * 2)
-    with pytest.raises(ValueError, match="gradient: "):
+    with pytest.raises(ValueError, match="gradient: the loss is of int64, which has"):
         gradient(penne.argmax(x), x)
+    with pytest.raises(
+        TypeError, match=r"gradient: the loss is no expression, got 3.0"
+    ):
+        gradient(3.0, x)
+    with pytest.raises(TypeError, match="gradient: the loss is no expression, got 0"):
+        compute_gradients(0)
 
 
 def test_no_gradient_of_integers():
@@ -500,8 +507,15 @@ def test_checker_touches_nothing():
     np.testing.assert_allclose(found[x], np.exp([0.5, 1.5]), rtol=1e-8)
 
 
-@pytest.mark.parametrize("loss", [parameter([1.0, 2.0]), constant(1), 3.0])
-def test_differences_of_a_scalar_alone(loss):
+@pytest.mark.parametrize(
+    ("loss", "error", "what"),
+    [
+        (parameter([1.0, 2.0]), ValueError, "no scalar, .*asum"),
+        (constant(1), ValueError, "of int64, "),
+        (3.0, TypeError, "no expression, got 3.0"),
+    ],
+)
+def test_differences_of_a_scalar_alone(loss, error, what):
     """check_gradients takes a floating scalar."""
-    with pytest.raises(ValueError, match="check_gradients: the loss is no scalar, "):
+    with pytest.raises(error, match=f"check_gradients: the loss is {what}"):
         check_gradients(loss)

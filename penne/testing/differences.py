@@ -1,12 +1,13 @@
 """Gradients by finite differences, to check those of the rules.
 
-This module imports ``compute``.
+This module imports ``calls`` and ``compute``.
 """
 
 from typing import Any
 
 import numpy as np
 
+from ..calls import check_loss
 from ..compute import PLAIN
 from ..graph import Expression, Parameter, topological
 from ..randomness import Random
@@ -20,17 +21,14 @@ def check_gradients(loss: Expression, delta: float = 1e-6) -> dict[Parameter, Ar
 
     Computed in float64 whatever the dtype of the parameters, which are not touched;
     random leaves keep one draw.  To be compared with ``compute_gradients(loss)``.
-    Raises ValueError where ``loss`` is no scalar.
+    Raises ValueError where ``loss`` is no scalar of a floating dtype.
 
     >>> from penne import asum, parameter
     >>> x = parameter([1.0, 2.0])
     >>> check_gradients(asum(x * x))[x].round(6)
     array([2., 4.])
     """
-    if not isinstance(loss, Expression) or loss.shape != () or not loss.floating:
-        raise ValueError(
-            f"check_gradients: the loss is no scalar, {loss!r}; write asum(loss)"
-        )
+    check_loss("check_gradients", loss)
     leaves = topological([loss])
     held: dict[Expression, Any] = {
         x: np.array(x.value, np.float64) for x in leaves if isinstance(x, Parameter)
