@@ -54,6 +54,13 @@ def opened(value: Any, found: list[Expression]) -> Any:
     return EXPRESSION
 
 
+def static(form: Any) -> list[Any]:
+    """What is static in a form: all that is no expression."""
+    if isinstance(form, tuple):
+        return [x for part in form for x in static(part)]
+    return [] if form is EXPRESSION or form is _KIND else [form]
+
+
 def closed(form: Any, given: Iterator[Expression]) -> Any:
     """The value of a form, with ``given`` for its expressions."""
     if form is EXPRESSION:

@@ -22,7 +22,7 @@ import numpy as np
 from .composite import NOTHING, Body, projected, projection
 from .dtypes import INDEX, WEAK, ArrayType
 from .exchanges import Found, Held, reading
-from .forms import EXPRESSION, closed, opened
+from .forms import EXPRESSION, closed, opened, static
 from .graph import Constant, Expression, Parameter, topological
 from .loops import Repeat
 from .modules import Module, ModuleType
@@ -36,6 +36,7 @@ Place = tuple[dict[str, Any], str]
 _NOTHING = ArrayType((), INDEX, WEAK)
 MOST_PLANS = 256  # kinds of calls remembered for each kind of state of an owner
 MOST_STATES = 16  # kinds of state remembered for each owner
+PROMISE = "make it a function of its arguments and state alone"
 being_traced: Switch[bool] = Switch("a function being traced", False)
 
 
@@ -226,25 +227,26 @@ class Cell:
     def _unhashable(self, owner: Any, state: State) -> TypeError:
         """The error for a state that is no key."""
         found = {f"{path}.{n}".strip("."): x for path, n, _, x in state.static}
-        for name, value in found.items():
-            if isinstance(value, np.ndarray):
-                what = f"{type(owner).__name__}: the state {name} is an array"
-                return TypeError(f"{what}; write {name} = constant(...)")
-        names = ", ".join(found)
-        return self.broken(f"the state {names} is neither expressions nor hashable")
+        name, value = next(x for x in found.items() if not _is_hashable(x[1]))
+        if isinstance(value, np.ndarray):
+            what = f"{type(owner).__name__}: the state {name} is an array"
+            return TypeError(f"{what}; write {name} = constant(...)")
+        wrong = f"the state {name}, a {type(value).__name__}, is neither an expression"
+        own = "keep each expression in an attribute of its own"
+        return self.broken(f"{wrong} nor hashable", own)
 
     def _forget(self, owner: int) -> None:
         self.states.pop(owner, None)
         self.current.pop(owner, None)
 
-    def broken(self, wrong: str, line: int | None = None) -> TypeError:
+    def broken(
+        self, wrong: str, instead: str = PROMISE, line: int | None = None
+    ) -> TypeError:
         """The error that says which promise is not kept, where, and what to do."""
         code = self.function.__code__
         where = f"{Path(code.co_filename).name}, line {line or code.co_firstlineno}"
-        return TypeError(
-            f"cell {self.__qualname__} ({where}): {wrong}; take @penne.cell away, or "
-            "make it a function of its arguments and state alone"
-        )
+        told = f"take @penne.cell away, or {instead}"
+        return TypeError(f"cell {self.__qualname__} ({where}): {wrong}; {told}")
 
 
 def _is_known(x: Expression) -> bool:
@@ -252,6 +254,14 @@ def _is_known(x: Expression) -> bool:
     if isinstance(x, Constant):
         return True
     return isinstance(x, Symbol) and x.limits is not None
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 cell = Cell
@@ -316,7 +326,8 @@ class Trace:
             own = self.cell.function.__code__.co_filename
             frames = extract_tb(error.__traceback__)
             lines = [frame.lineno for frame in frames if frame.filename == own]
-            raise self.cell.broken(f"{error}", lines[-1] if lines else None) from error
+            line = lines[-1] if lines else None
+            raise self.cell.broken(f"{error}", line=line) from error
 
     def _put_back(self) -> None:
         for part, before in zip(self.parts, self.before):
@@ -352,8 +363,10 @@ class Trace:
 
     def _check_same(self, traced: "Run", real: "Run", given: dict[Any, Any]) -> None:
         """The graph on symbols is that of the real run."""
-        if traced.form != real.form or traced.assigned.keys() != real.assigned.keys():
-            raise self.cell.broken("a second run gave another kind of result")
+        if traced.form != real.form:
+            raise self._another_kind(traced.form, real.form)
+        if traced.assigned.keys() != real.assigned.keys():
+            raise self.cell.broken("a second run assigned other attributes")
         pairs = list(zip(traced.everything(), real.everything()))
         seen = set()
         while pairs:
@@ -365,6 +378,14 @@ class Trace:
                 name = theirs.op.name if theirs.op else repr(theirs)
                 raise self.cell.broken(f"a second run built another graph, at {name}")
             pairs.extend(zip(mine.args, theirs.args))
+
+    def _another_kind(self, one: Any, other: Any) -> TypeError:
+        """The error for results that differ in more than their expressions."""
+        for x, y in zip(static(one), static(other)):
+            if x != y:
+                wrong = f"its result has a {type(y).__name__}, each time another"
+                return self.cell.broken(wrong, "return expressions, tuples or lists")
+        return self.cell.broken("a second run gave another kind of result")
 
     def _made(self, run: "Run", symbols: list[Any], first: int) -> Plan:
         wanted = run.everything()

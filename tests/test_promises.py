@@ -167,9 +167,27 @@ def test_arrays_as_state(kind):
         r.step(np.ones(2))
     r.inner.h = constant(np.ones(2))
     r.step(np.ones(2))
-    r.inner.h = {"a": 1}
-    with pytest.raises(TypeError, match=r"the state inner\.h is neither expressions n"):
+    r.inner.n, r.inner.h = 3, {"a": 1}
+    wrong = r"the state inner\.h, a dict, is neither an expression nor hashable; take @"
+    with pytest.raises(TypeError, match=wrong):
         r.step(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("dict", lambda x: {"h": x}),
+        ("dict", lambda x: [(x, {"h": x})]),
+        ("generator", lambda x: (x for _ in range(2))),
+        ("object", lambda x: (x, object())),
+    ],
+)
+def test_kinds_of_results(kind, make):
+    """A result in which there is something other than expressions, tuples and lists,
+    and not the same each time, is told what it may be."""
+    wrong = f"its result has an? {kind}, .* away, or return expressions, tuples or l"
+    with pytest.raises(TypeError, match=wrong):
+        cell(make)(constant(np.ones(2)))
 
 
 def test_a_module_has_no_state():
