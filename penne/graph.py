@@ -192,22 +192,24 @@ def constant(value: Any) -> Expression:
 
 
 def parameter(value: Any) -> Parameter:
-    """A parameter with a copy of ``value``; numbers that are not floating get
-    the default dtype (see ``default_dtype``).
+    """A parameter with a copy of ``value``, which may be a parameter or a constant;
+    an array of floats keeps its dtype, numbers and lists get the default dtype (see
+    ``default_dtype``).  Raises TypeError for what is no array of real numbers.
 
     >>> parameter([1, 2])
     <parameter: (2,) float32>
     """
-    array = np.array(value.value if isinstance(value, Constant) else value)
-    floating = array.dtype.kind == "f" and isinstance(value, (np.ndarray, np.generic))
-    return Parameter(_array(array).astype(array.dtype if floating else current_dtype()))
+    given = value.value if isinstance(value, Constant) else value
+    array = _array(given, "parameter")
+    floating = array.dtype.kind == "f" and isinstance(given, (np.ndarray, np.generic))
+    return Parameter(np.array(array, array.dtype if floating else current_dtype()))
 
 
-def _array(value: Any) -> np.ndarray[Any, Any]:
+def _array(value: Any, name: str = "constant") -> np.ndarray[Any, Any]:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         kind = type(value).__name__
-        raise TypeError(f"constant: {kind} is no array of real numbers ({array.dtype})")
+        raise TypeError(f"{name}: {kind} is no array of real numbers ({array.dtype})")
     return array
 
 

@@ -161,11 +161,16 @@ def test_python_numbers_adopt():
 def test_parameters():
     """A parameter copies; a floating array keeps its dtype, the rest gets the
     default; assigning keeps both shape and dtype."""
-    array = np.ones(2)
+    array = np.array([0.1, 1.0])
     p = parameter(array)
     assert p.dtype == "float64"
     assert p.value is not array
-    assert parameter([1.0, 2.0]).dtype == "float32"
+    for leaf in (p, constant(array)):
+        twin = parameter(leaf)
+        assert twin.dtype == array.dtype
+        assert (twin.value == array).all()
+        assert not np.shares_memory(twin.value, leaf.value)
+    assert parameter([1.0, 2.0]).dtype == parameter(constant([1, 2])).dtype == "float32"
     assert parameter(np.arange(2)).dtype == "float32"
     assert parameter(3).dtype == "float32"
     with penne.default_dtype("float64"):

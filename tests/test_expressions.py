@@ -220,8 +220,10 @@ def test_identity():
 def test_constants_are_arrays_of_real_numbers():
     """What is no array of real numbers is no constant, nor a list of expressions."""
     for wrong in ("text", None, 1j, {}, [1, "a"], object()):
-        with pytest.raises(TypeError, match="constant: "):
+        with pytest.raises(TypeError, match=f"constant: {type(wrong).__name__} is no"):
             constant(wrong)
+        with pytest.raises(TypeError, match=f"parameter: {type(wrong).__name__} is no"):
+            parameter(wrong)
     with pytest.raises(TypeError, match="stack"):
         constant([constant(1.0), 2.0])
     assert constant(constant(A)).shape == (2, 2)
