@@ -9,12 +9,21 @@ This module imports nothing of penne.
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 OPS: dict[str, Any] = {}
 NUMPY: dict[str, Callable[..., Any]] = {}
+INSTEAD = {  # of what NumPy and others have, and expressions do not
+    "invert": "logical_not(x)",
+    "bitwise_and": "logical_and(x, y)",
+    "bitwise_or": "logical_or(x, y)",
+    "bitwise_xor": "logical_xor(x, y)",
+    "backward": "compute_gradients(x)",
+    "flatten": "np.ravel(x)",
+    **dict.fromkeys(["item", "numpy", "tolist", "value"], "compute_value(x)"),
+}
 
 
 def enter(op: Any) -> None:
@@ -125,10 +134,21 @@ class Operators:
             "or compute_value(x) to branch on its value now"
         )
 
+    def _no_bits(self, other: Any = None) -> Any:
+        raise TypeError(
+            "~, &, |, ^: write logical_not(x), logical_and(x, y), logical_or(x, y) or "
+            "logical_xor(x, y) for bools; for bits take compute_value(x)"
+        )
+
+    __invert__ = __and__ = __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = _no_bits
+
     def _no_number(self) -> Any:
         raise TypeError("an expression is not a number yet, write compute_value(x)")
 
     __float__ = __int__ = __index__ = _no_number
+
+    def __format__(self, form: str) -> str:
+        return self._no_number() if form else str(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("x[i] = v: expressions do not change, write setitem(x, i, v)")
@@ -142,10 +162,11 @@ class Operators:
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kw: Any) -> Any:
         found = NUMPY.get(ufunc.__name__)
         if found is None or method != "__call__" or kw:
+            name = ufunc.__name__
             form = "" if found is None else f" with .{method} or {sorted(kw)}"
-            raise TypeError(
-                f"numpy.{ufunc.__name__}{form}: no such operation on expressions"
-            )
+            instead = f"; write {INSTEAD[name]}" if name in INSTEAD else ""
+            wrong = f"numpy.{name}{form}: no such operation on expressions"
+            raise TypeError(f"{wrong}{instead}")
         return found(*args)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kw: Any) -> Any:
@@ -160,6 +181,16 @@ class Operators:
         given = {**kw, **dict(zip(defaults, () if first is None else args[first:]))}
         named = {k: a for k, a in given.items() if a is not defaults.get(k, function)}
         return found(*args[:first], **named)
+
+    if not TYPE_CHECKING:  # to whom an attribute that is not there is none
+
+        def __getattr__(self, name: str) -> Any:
+            own = f"np.{name}" if hasattr(np, name) else name
+            found = callable(NUMPY.get(name))
+            instead = f"{own}(x, ...)" if found else INSTEAD.get(name)
+            told = f"; write {instead}" if instead else ""
+            wrong = f"expressions have no attribute {name!r}{told}"
+            raise AttributeError(wrong, name=name, obj=self)
 
 
 @lru_cache(maxsize=1024)

@@ -41,13 +41,13 @@ class Symbol(Expression):
         self._refuse("its truth")
         return super().__bool__()
 
-    @property
-    def value(self) -> Any:
-        """There is none: AttributeError."""
-        raise AttributeError(
-            "a cell, or the gradient of an op, asks for the value of an argument; "
-            "write ops of the argument"
-        )
+    def __getattr__(self, name: str) -> Any:
+        if name == "value":
+            raise AttributeError(
+                "a cell, or the gradient of an op, asks for the value of an argument; "
+                "write ops of the argument"
+            )
+        return super().__getattr__(name)  # type: ignore[misc]  # it raises
 
     def _refuse(self, what: str) -> None:
         if watching.value:

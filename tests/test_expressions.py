@@ -183,6 +183,12 @@ REFUSED = [
     (float, r"compute_value\(x\)"),
     (int, r"compute_value\(x\)"),
     (lambda x: range(3)[x], r"compute_value\(x\)"),
+    (lambda x: f"{x:.3f}", r"compute_value\(x\)"),
+    (lambda x: ~x, r"logical_not\(x\)"),
+    (lambda x: x & True, r"logical_and\(x, y\)"),
+    (lambda x: x | x, r"logical_or\(x, y\)"),
+    (lambda x: 1 ^ x, r"logical_xor\(x, y\)"),
+    (lambda x: (A > 0) & x, r"bitwise_and: .*; write logical_and\(x, y\)"),
 ]
 
 
@@ -192,6 +198,43 @@ def test_refused(use, instead):
     for x in (constant(A), parameter(A) * 1):
         with pytest.raises(TypeError, match=instead):
             use(x)
+
+
+METHODS = {
+    "sum": r"np\.sum\(x, ",
+    "reshape": r"np\.reshape\(x, ",
+    "softmax": r" softmax\(x, ",
+    "item": r"compute_value\(x\)",
+    "value": r"compute_value\(x\)",
+    "backward": r"compute_gradients\(x\)",
+    "sun": "'sun'$",
+}
+
+
+@pytest.mark.parametrize(("name", "instead"), METHODS.items())
+def test_no_methods(name, instead):
+    """A method of arrays is an AttributeError that says which function to write; what
+    asks whether it is there is told no."""
+    x = parameter(A) * 1
+    with pytest.raises(AttributeError, match=instead):
+        getattr(x, name)
+    assert not hasattr(x, name)
+    assert getattr(x, name, 3) == 3
+
+
+def test_what_a_method_names():
+    """What is to be written instead of a method is there, and takes expressions."""
+    names = [n for n in dir(np.ndarray) if n in penne.operators.NUMPY]
+    assert len(names) > 20
+    for name in names:
+        if not hasattr(constant(A), name):
+            assert callable(getattr(np, name, getattr(penne, name, None))), name
+
+
+def test_printed_in_a_text():
+    """Without a format an expression is printed as by repr."""
+    x = constant(A)
+    assert f"{x}" == f"{x!s}" == repr(x)
 
 
 def test_arrays_ask_numpy():
