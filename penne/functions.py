@@ -159,12 +159,21 @@ def layer_norm(
 
 def crossentropy(logp: Any, correct: Any) -> Expression:
     """-sum(correct * logp) over the last axis: nats of surprise at the distribution
-    ``correct`` for one who expected ``exp(logp)``.
+    ``correct`` for one who expected ``exp(logp)``.  Of a symbol k it is -logp[..., k].
+
+    Raises ValueError where their last axes differ, as where ``correct`` is a symbol.
 
     >>> from penne import compute_value, one_hot
     >>> compute_value(crossentropy([-1.0, -2.0], one_hot(1, 2)))
     np.float64(2.0)
     """
+    logp, correct = constant(logp), constant(correct)
+    if logp.shape[-1:] != correct.shape[-1:]:
+        raise ValueError(
+            "crossentropy: takes log probabilities and a distribution over the same "
+            f"symbols, got {logp.shape} and {correct.shape}; write one_hot(k, n), or "
+            "-logp[..., k] for a symbol k"
+        )
     return -vecdot(logp, correct)
 
 

@@ -160,8 +160,7 @@ class Layer(Pure):
         if bias is not None:
             start = np.broadcast_to(np.asarray(bias, current_dtype()), (outsize,))
             self.bias = parameter(start)
-        if model is not None:
-            model.extend(self.parameters().values())
+        add_parameters(model, self)
 
     def _weight(
         self, n: int | str, gain: float, init: Initializer, rng: np.random.Generator
@@ -235,6 +234,17 @@ def _check_options(gain: Any, bias: Any, init: Any) -> None:
     if not callable(init):
         rules = "as penne.initializers.glorot is"
         raise TypeError(f"Layer: init is a rule, {rules}, got {init!r}")
+
+
+def add_parameters(model: Any, made: Module) -> None:
+    """Have ``model``, if there is one, get the parameters of what was made."""
+    if model is None:
+        return
+    if not isinstance(model, list):
+        name, kind = type(made).__name__, type(model).__name__
+        meant = f"a list that gets the parameters too, got {kind}"
+        raise TypeError(f"{name}: model is {meant}; write Stack(a, b) for two in a row")
+    model.extend(made.parameters().values())
 
 
 def insizes(insize: Size) -> list[Any]:

@@ -238,6 +238,8 @@ OPTIONS = [
     (dict(bias=True), TypeError, "the number it starts at, None for no bias, got T"),
     (dict(init="glorot"), TypeError, "init is a rule, .*glorot.*, got 'glorot'"),
     (dict(init=None), TypeError, "init is a rule, .*got None"),
+    (dict(model=2), TypeError, "model is a list that gets .*, got int; write Stack"),
+    (dict(model=Module()), TypeError, "model is a list that gets .*, got Module"),
 ]
 
 

@@ -287,6 +287,19 @@ def test_crossentropy_of_logits(x, correct):
     np.testing.assert_allclose(found, slope, rtol=1e-12, atol=2e-16)
 
 
+@pytest.mark.parametrize("correct", [1, [0, 1], np.ones((2, 4))])
+def test_crossentropy_takes_distributions(correct):
+    """Symbols in place of distributions over them are an error that says what to
+    write."""
+    with pytest.raises(ValueError, match=r"crossentropy: .*\(2, 3\) .*one_hot\(k, n\)"):
+        penne.crossentropy(np.zeros((2, 3)), correct)
+    k = np.array([0, 2])
+    logp = penne.logsoftmax(np.arange(6.0).reshape(2, 3))
+    found = penne.crossentropy(logp, penne.one_hot(k, 3))
+    same = compute_value(found) == compute_value(-logp[np.arange(2), k])
+    assert same.all()
+
+
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_crossentropy_of_certainty(p):
     """Being certain and right costs nothing, and has a finite gradient."""

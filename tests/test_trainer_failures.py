@@ -7,6 +7,7 @@ import pytest
 from trainers import every_trainer
 
 from penne import *
+from penne.optimize import Trainer
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -119,6 +120,7 @@ def test_settings(make, what):
         lambda: AdamW(weight_decay=None),
         lambda: Adam(beta1=True),
         lambda: Adam(beta2=lambda step: 0.5),
+        lambda: SGD({"bias": 0.1}),
         lambda: SGD(groups={1: SGD()}),
         lambda: SGD(groups=[Layer(3, 2)]),
         lambda: SGD(groups=None),
@@ -148,3 +150,49 @@ def test_schedule_that_gives_no_rate(rate, error, message):
     with pytest.raises(error, match=message):
         trainer.receive(asum(p))
     np.testing.assert_array_equal(p.value, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("module", [Layer(3, 2), LSTM(3, 2)])
+def test_a_module_is_no_rate(module):
+    """A module given to a trainer, as other libraries have it, is an error at once."""
+    with pytest.raises(
+        TypeError, match=r"got a module.*; write trainer\.receive\(loss"
+    ):
+        Adam(module, 0.01)
+
+
+class Silent(Trainer):
+    """A rule that forgets to give the change."""
+
+    def _change(self, g, step, *memory):
+        g * step.rate
+
+
+class Unmade(Trainer):
+    """A trainer that does not make what is a trainer's."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def _change(self, g, step, *memory):
+        return g * self.rate
+
+
+@pytest.mark.parametrize("size", [2, 5000])
+def test_a_rule_that_gives_nothing(size):
+    """A rule that gives no change is an error that says what it is to give."""
+    p = parameter(np.ones(size))
+    with pytest.raises(TypeError, match=r"Silent\._change: gives what is taken from"):
+        Silent(0.1, weight_decay=0.5).receive(asum(p))
+    assert (p.value == 1).all()
+
+
+def test_a_trainer_that_is_not_made():
+    """A trainer without what ``Trainer`` makes is told to make it; an attribute that
+    there is not is no more than that."""
+    with pytest.raises(AttributeError, match=r"^Unmade: .*call super\(\)\.__init__\(l"):
+        Unmade(0.1).receive(asum(parameter([1.0])))
+    with pytest.raises(AttributeError, match=r"^Adam: no attribute 'lr'$"):
+        Adam().lr
+    assert not hasattr(Adam(), "lr")
+    assert pickle.loads(pickle.dumps(Adam(0.5))).learning_rate == 0.5

@@ -114,6 +114,35 @@ def test_state_by_path():
         r.state = {"layers.7.h": constant(0.0)}
 
 
+@pytest.mark.parametrize("state", [np.zeros(2), (zeros(2), zeros(2)), None])
+def test_what_is_no_state(state):
+    """A state is a mapping: as anything else it is an error that says what it is, and
+    nothing has changed."""
+    r = LSTM(3, 2)
+    r.start()
+    before = r.state
+    with pytest.raises(
+        TypeError, match=r"^state: a state maps names to values, as r\.s"
+    ):
+        r.state = state
+    assert r.state == before
+    if state is not None:
+        with pytest.raises(TypeError, match=r"^unroll: a state maps names to values"):
+            unroll(r, np.zeros((2, 3)), state=state)
+
+
+def test_part_of_a_state():
+    """A state that lacks a part is missed at the step, which says how to keep it."""
+    r = LSTM(3, 2)
+    r.start()
+    part, whole = {"h": zeros(2)}, r.state
+    r.state = part
+    with pytest.raises(AttributeError, match=r"'c'; .*r\.state = r\.state \| \{"):
+        r.step(np.zeros(3))
+    r.state = whole | part
+    r.step(np.zeros(3))
+
+
 def test_state_of_every_kind():
     """Lists, dicts, tuples, arrays, sets, deques and counters among the state are
     kept as they were, at any depth."""

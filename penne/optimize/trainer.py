@@ -129,6 +129,11 @@ class Trainer(ABC):
         for part, trainer in self.groups.items():
             self._give(part, trainer)
 
+    def __getattr__(self, name: str) -> Any:
+        told = "; if __init__ is your own, call super().__init__(learning_rate) in it"
+        told = "" if "memory" in vars(self) else told
+        raise AttributeError(f"{type(self).__name__}: no attribute {name!r}{told}")
+
     def _give(self, part: Any, trainer: "Trainer") -> None:
         """Leave the parameters of ``part`` to ``trainer``."""
         name = f"{type(self).__name__}: groups"
@@ -264,6 +269,9 @@ class Trainer(ABC):
         if decay and not self.decoupled:
             g = np.add(np.multiply(value, decay, out=step.a), g, out=step.g)
         change = self._change(g, step, *memory)
+        if change is None:
+            name = f"{type(self).__name__}._change"
+            raise TypeError(f"{name}: gives what is taken from the parameter, got None")
         if decay and self.decoupled:
             value *= 1 - step.rate * decay
         value -= change

@@ -59,7 +59,8 @@ class Transducer(Module, metaclass=_Remembering):
     def __getattr__(self, name: str) -> Any:
         kind = type(self).__name__
         raise AttributeError(
-            f"{kind}: no attribute {name!r}; if it is state, call start() before step"
+            f"{kind}: no attribute {name!r}; if it is state, call start() before step; "
+            "a state that is assigned is whole: r.state = r.state | {...}"
         )
 
     def start(self) -> None:
@@ -220,6 +221,7 @@ class Transducer(Module, metaclass=_Remembering):
 
     @state.setter
     def state(self, state: Mapping[str, Any]) -> None:
+        check_state("state", state)
         parts = self.transducers()
         places = [path.rpartition(".")[::2] for path in state]
         unknown = [path for path, _ in places if path not in parts]
@@ -269,6 +271,14 @@ class Transducer(Module, metaclass=_Remembering):
                 if any(map(is_computed, leaves(value))):
                     now = mapped(lambda x: known[x] if is_computed(x) else x, value)
                     setattr(part, name, now)
+
+
+def check_state(name: str, state: Any) -> None:
+    """TypeError for what is no state, saying what is one."""
+    if not isinstance(state, Mapping):
+        kind = type(state).__name__
+        form = 'as r.state gives it, {"h": ...}'
+        raise TypeError(f"{name}: a state maps names to values, {form}, got {kind}")
 
 
 def _is_own(x: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from ..counts import positive
 from ..functions import zeros
 from ..graph import Expression, Parameter, parameter
-from ..layers import Function, Layer, Size, flat, insizes
+from ..layers import Function, Layer, Size, add_parameters, flat, insizes
 from ..ops import detach, multiply
 from ..randomness import Coins, Mask, Random
 from ..settings import current_dtype, generator
@@ -164,8 +164,7 @@ class RecurrentUnit(Transducer):
         """All is made: the model gets the parameters."""
         model = self._model
         del self._model, self._options, self._seeds
-        if model is not None:
-            model.extend(self.parameters().values())
+        add_parameters(model, self)
 
     @property
     def gates(self) -> dict[str, Layer]:

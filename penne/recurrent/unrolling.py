@@ -9,7 +9,7 @@ from ..graph import Expression, constant
 from ..ops import swapaxes
 from .masking import Mask, Reading, repeated, zeros_like
 from .structure import joined, mapped
-from .transducer import Transducer
+from .transducer import Transducer, check_state
 
 State = Mapping[str, Any]
 
@@ -179,6 +179,7 @@ def _has_rows(x: Any) -> bool:
 
 def _begin(r: Transducer, state: State) -> None:
     """Have the started ``r`` stand at ``state``."""
+    check_state("unroll", state)
     here = r.state
     unknown = [name for name in state if name not in here]
     if unknown and not state.keys() >= here.keys():

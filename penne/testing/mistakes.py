@@ -74,6 +74,14 @@ np.array([v, v])
 
 len(asum(v))
 
+v.sum()
+
+f"{asum(v):.3f}"
+
+less(v, 1) & greater(v, 0)
+
+parameter("text")
+
 compute_value([v, v])
 
 parameter([1.0, 2.0]).value = [1.0]
@@ -88,6 +96,10 @@ gradient(asum(sign(v)), v)
 
 compute_gradients(asum(constant([1, 2])))
 
+compute_gradients(sum([]))
+
+crossentropy(logsoftmax(v), 1)
+
 compute_gradients(asum(log(parameter([-1.0]))))
 
 penne.testing.check_gradient(tanh, np.float32([1.0]))
@@ -101,6 +113,8 @@ Layer(3, 0)
 Layer(3.0, 2)
 
 Layer(3, 2, f="tanh")
+
+Layer(3, 4, f=lambda x: x @ np.ones((2, 2)))
 
 Layer(3, 2)(np.zeros(4))
 
@@ -134,6 +148,8 @@ LSTM(3, 2, forget_gate=1)
 
 GRU(3, 2, reset="after", recurrent_bias=1.0)
 
+LSTM(3, 2, 2)
+
 Stack(LSTM(3, 2), tanh)
 
 Map(3)
@@ -143,6 +159,12 @@ Own().transduce([1])
 
 r = LSTM(3, 2)
 r.state = {"layers.7.h": 0.0}
+
+r = LSTM(3, 2)
+r.state = {"h": zeros(2)}
+r.step(np.zeros(3))
+
+unroll(LSTM(3, 2), np.ones((4, 3)), state=(zeros(2), zeros(2)))
 
 @penne.cell
 def own(x):
@@ -154,6 +176,17 @@ def own(x):
     return x * np.random.default_rng().normal()
 [own(v * k) for k in (1.0, 2.0)]
 
+@penne.cell
+def own(x):
+    return {"h": tanh(x)}
+own(v)
+
+class Own(Transducer):
+    def start(self): self.all = [zeros(3)]
+    @penne.cell
+    def step(self, x): return self.all[-1] + x
+Own().transduce([v])
+
 # --- Trainers
 
 SGD().receive(v)
@@ -163,6 +196,8 @@ SGD().receive(asum(log(parameter([-1.0]))))
 SGD(learning_rate=-0.1)
 
 SGD(learning_rate="fast")
+
+Adam(Layer(3, 2), 0.01)
 
 Adam(beta1=1.0)
 
@@ -245,4 +280,8 @@ penne.testing.check_gradient(own, [1.0])
 penne.testing.check_op(lambda x: x)
 
 penne.testing.check_trainer(lambda: SGD)
+
+class Own(penne.optimize.Trainer):
+    def _change(self, g, step): g * step.rate
+Own(0.1).receive(asum(v))
 """
