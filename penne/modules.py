@@ -3,6 +3,7 @@
 This module imports ``graph``.
 """
 
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
@@ -15,11 +16,12 @@ Array = np.ndarray[Any, Any]
 Inside = Callable[[Any], list[tuple[Any, Any]]]
 
 
-class ModuleType(type):
-    """The type of the classes of modules: what is assigned to such a class is counted
-    as what is assigned to a module is."""
+class ModuleType(ABCMeta):
+    """The type of the classes of modules, which may be abstract: what is assigned to
+    such a class is counted as what is assigned to a module is."""
 
     changes: ClassVar[int] = 0
+    __instancecheck__ = type.__instancecheck__  # sooner than ABCMeta's
 
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)

@@ -1,5 +1,8 @@
 """Parameters are found by attribute path, each once."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -117,3 +120,30 @@ def test_deep_nesting():
 def test_n_params(make, count):
     """``n_params`` counts the trained numbers."""
     assert make().n_params() == count
+
+
+def test_abstract_modules():
+    """A module, a layer or a transducer may be an abstract class, and a mapping too."""
+    for kind, sizes in {Module: (), Layer: (3, 2), Transducer: ()}.items():
+
+        class Abstract(kind, ABC):
+            @abstractmethod
+            def made(self):
+                """What there is."""
+
+        with pytest.raises(TypeError, match="abstract"):
+            Abstract(*sizes)
+
+    class Parts(Module, Mapping):
+        def __getitem__(self, key):
+            return key
+
+        def __iter__(self):
+            return iter(())
+
+        def __len__(self):
+            return 0
+
+    assert isinstance(Parts(), Mapping)
+    assert isinstance(Parts(), Module)
+    assert not isinstance(LSTM(3, 2), Parts)

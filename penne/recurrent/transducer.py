@@ -12,7 +12,6 @@ to attributes after construction is its state; nothing is declared.  Example::
             return self.total
 """
 
-from abc import ABCMeta
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
@@ -30,7 +29,7 @@ from .reading import Step, in_two, looped, shared
 from .structure import copied, joined, leaves, mapped
 
 
-class _Remembering(ModuleType, ABCMeta):
+class _Remembering(ModuleType):
     """Notes what ``__init__`` assigned: what differs from it later is state."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
