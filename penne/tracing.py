@@ -139,8 +139,7 @@ class Cell:
     (inputs), tuples and lists of them, and anything hashable (static: another value is
     another trace).  What is assigned to an attribute of a module, or of its class, is
     seen, whichever way the function came by the module; a list changed in place is
-    not, nor is a global variable.  A call gives
-    its arguments by position.
+    not, nor is a global variable.  A call gives its arguments by position.
 
     Raises TypeError, naming the line, where the promise is seen to be broken.
 

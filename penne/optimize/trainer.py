@@ -130,8 +130,9 @@ class Trainer(ABC):
             self._give(part, trainer)
 
     def __getattr__(self, name: str) -> Any:
-        told = "; if __init__ is your own, call super().__init__(learning_rate) in it"
-        told = "" if "memory" in vars(self) else told
+        made = "memory" in object.__getattribute__(self, "__dict__")  # nobody watches
+        own = "; if __init__ is your own, call super().__init__(learning_rate) in it"
+        told = "" if made else own
         raise AttributeError(f"{type(self).__name__}: no attribute {name!r}{told}")
 
     def _give(self, part: Any, trainer: "Trainer") -> None:
