@@ -213,10 +213,10 @@ def _array(value: Any, name: str = "constant") -> np.ndarray[Any, Any]:
     return array
 
 
-def literal(value: float, dtype: np.dtype[Any]) -> Expression:
+def literal(value: float, dtype: np.dtype[Any]) -> Constant:
     """A number as a leaf; equal literals are shared, so cannot be written to."""
     key = (dtype, value or repr(value))
-    found: Expression | None = _numbers.get(key)
+    found: Constant | None = _numbers.get(key)
     if found is None:
         array = np.array(value, dtype)
         array.flags.writeable = False

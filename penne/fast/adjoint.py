@@ -9,10 +9,12 @@ of a parameter is added up step by step.  This module imports ``program``,
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..calls import parts_of
 from ..differentiate import fit
 from ..dtypes import ArrayType
-from ..graph import OPS, Constant, Expression, Op, topological
+from ..graph import OPS, Constant, Expression, Op, literal, topological
 from ..settings import Cache
 from ..signature import Shape
 from ..symbols import Symbol
@@ -21,7 +23,7 @@ from .program import Instruction, apply, constant
 
 OUTER, CROSSPROD, SCATTER_ADD = OPS["outer"], OPS["crossprod"], OPS["scatter_add"]
 ASUM, EXP = OPS["asum"], OPS["exp"]
-SUBTRACT, MULTIPLY = OPS["subtract"], OPS["multiply"]
+MAXIMUM, SUBTRACT, MULTIPLY = OPS["maximum"], OPS["subtract"], OPS["multiply"]
 UNSLICE, JOIN, DETACH = OPS["unslice_axes"], OPS["concatenate"], OPS["detach"]
 _rules = Cache("rules of gradients for programs", 1 << 12)
 
@@ -207,6 +209,8 @@ def _logsum_back(g: Instruction, y: Instruction) -> Terms:
     total, part = (
         Instruction("spread", [z], x.type, x.space, index=y.index) for z in (y, g)
     )
+    least = constant(literal(float(np.finfo(x.type.dtype).min), x.type.dtype))
+    total = apply(MAXIMUM, [total, least], x.type)  # of nothing but -inf, no -inf
     share = apply(EXP, [apply(SUBTRACT, [x, total], x.type)], x.type)
     return [(x, apply(MULTIPLY, [part, share], x.type))]
 

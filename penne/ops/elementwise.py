@@ -322,3 +322,9 @@ def floated(x: Any) -> Expression:
     """x, of integers in float64."""
     x = constant(x)
     return x if x.floating else astype(x, dtype=float)
+
+
+def finite_log(y: Expression) -> Expression:
+    """y, the logarithm of a sum, and for that of nothing the lowest number: exp(x - y)
+    is then 0 for each of its terms x, and so is the gradient of the sum."""
+    return maximum(y, float(np.finfo(y.dtype).min))

@@ -14,7 +14,7 @@ from ..dtypes import INDEX, floating_dtype
 from ..graph import Expression, constant, op
 from ..signature import Shape, group
 from .axes import negative_axes
-from .elementwise import detach, equal, exp, sqrt, where
+from .elementwise import detach, equal, exp, finite_log, sqrt, where
 from .shape import expand_dims, reshape
 
 Array = np.ndarray[Any, Any]
@@ -90,13 +90,15 @@ def amin(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
 @op(
     reduced,
     gradient=lambda g, y, x, axis, keepdims: (
-        _expanded(g, axis, keepdims) * exp(x - _expanded(y, axis, keepdims)),
+        _expanded(g, axis, keepdims)
+        * exp(x - _expanded(finite_log(y), axis, keepdims)),
     ),
     dtype=floating_dtype,
     normalize=_all_axes,
 )
 def logsumexp(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """log(sum(exp(x))) along ``axis``, without overflow (SciPy's)."""
+    """log(sum(exp(x))) along ``axis``, without overflow (SciPy's); of nothing but -inf,
+    as of what is forbidden, it is -inf and its gradient 0."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     if finite.all():

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import floating_dtype
-from ..graph import Expression, constant, op
+from ..graph import Expression, Op, constant, op
 from .elementwise import (
     detach,
     divide,
     equal,
     exp,
+    finite_log,
     floated,
     log1p,
     multiply,
@@ -214,9 +215,16 @@ def log10(x: Array) -> Array:
     return np.log10(x)
 
 
+def _logaddexp_gradient(
+    exp: Op, g: Expression, y: Expression, a: Expression, b: Expression
+) -> tuple[Expression, Expression]:
+    y = finite_log(y)
+    return g * exp(a - y), g * exp(b - y)
+
+
 @op(
     "(),()->()",
-    gradient=lambda g, y, a, b: (g * exp(a - y), g * exp(b - y)),
+    gradient=lambda *given: _logaddexp_gradient(exp, *given),
     dtype=floating_dtype,
 )
 def logaddexp(a: Array, b: Array) -> Array:
@@ -226,7 +234,7 @@ def logaddexp(a: Array, b: Array) -> Array:
 
 @op(
     "(),()->()",
-    gradient=lambda g, y, a, b: (g * exp2(a - y), g * exp2(b - y)),
+    gradient=lambda *given: _logaddexp_gradient(exp2, *given),
     dtype=floating_dtype,
 )
 def logaddexp2(a: Array, b: Array) -> Array:
