@@ -23,11 +23,11 @@ V = 5
 
 
 class Own(Transducer):
-    """A cell of one's own, with a part of the state that is only looked at."""
+    """A cell of one's own, with a learnt part of the state that is only looked at."""
 
     def __init__(self, insize, size):
         self.layer = Layer([insize, size, size], size, rng=0)
-        self.zero, self.one = zeros(size), ones(size)
+        self.zero, self.one = zeros(size), parameter(np.ones(size))
 
     def start(self):
         self.h, self.fixed = self.zero, self.one * 0.5

@@ -1,10 +1,10 @@
 """How many mutants the tests kill: ``python tests/mutation``.
 
 Mutants are cosmic-ray's (``mutants.py``): of the gradient rules, of differentiation, of
-evaluation, of transducers, of trainers.  The tests that run a mutant's line are tried
-on it one after the other (``trials.py``): first those that killed another mutant of
-these lines, then the quickest, with an advantage for those that name what it changes;
-for ``--budget`` seconds in all.  What outlives that has survived.
+evaluation, of loops, of transducers, of trainers.  The tests that run a mutant's line
+are tried on it one after the other (``trials.py``): first those that killed another
+mutant of these lines, then the quickest, with an advantage for those that name what it
+changes; for ``--budget`` seconds in all.  What outlives that has survived.
 
 What was found is kept in ``build/mutation``: a run that is broken off goes on from
 there, and ``--survivors`` tries those again that survived, with tests that are new.
@@ -38,6 +38,7 @@ GROUPS = {
     "gradient rules": [*OPS, ROOT / "penne/composite.py"],
     "differentiate": [ROOT / "penne/differentiate.py"],
     "compute": [ROOT / "penne/compute.py"],
+    "loops": [ROOT / "penne/loops.py"],
     "recurrent": sorted((ROOT / "penne/recurrent").glob("*.py")),
     "optimize": sorted((ROOT / "penne/optimize").glob("*.py")),
 }
@@ -45,9 +46,10 @@ TESTS = [
     "averages", "breadth", "cells", "check_gradient", "checkpointing", "clipping",
     "composition", "debugging", "docstrings", "dtypes", "errors", "expressions",
     "family", "family_facts", "fast", "files", "gradients", "indexing", "laws",
-    "layers", "machine", "merlin", "modules", "ops", "ops_in_cells", "own_ops", "plain",
-    "random_graphs", "robustness", "scan", "schedules", "tracing", "trainer_failures",
-    "trainer_state", "trainers", "transducer_state", "transducers", "unroll", "weights",
+    "layers", "loops", "machine", "merlin", "modules", "ops", "ops_in_cells", "own_ops",
+    "plain", "random_graphs", "robustness", "scan", "schedules", "tracing",
+    "trainer_failures", "trainer_state", "trainers", "transducer_state", "transducers",
+    "unroll", "weights",
 ]  # fmt: skip
 
 
