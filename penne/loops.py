@@ -223,8 +223,8 @@ class Loop(Several):
         seeds: dict[int, Expression],
         after: list[Expression | None],
     ) -> dict[int, Expression]:
-        """The gradients of the slots of the step at a time; what is known of the state
-        ``after`` it is then used up."""
+        """The gradients of the slots of the step at a time; ``after``: those of the
+        state that it leaves."""
         whole = seeds.get(self.slot(time, -1))
         own = {} if whole is None else seeds_of(whole)
         for k, slot in enumerate(self.given):
@@ -234,7 +234,6 @@ class Loop(Several):
             for state, becomes in enumerate(self.carried):
                 if becomes == k:
                     parts.append(after[state])
-                    after[state] = None
             for part in parts:
                 if part is not None:
                     pending.receive(part)
