@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from penne import compute_gradients, default_dtype, fast
 from penne.fast import recipe
@@ -19,6 +20,11 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 compiled = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing is compiled"
 )
+
+
+def examples(part):
+    """Settings by which a test draws this part of the profile's number of examples."""
+    return settings(max_examples=max(1, round(settings().max_examples * part)))
 
 
 @pytest.fixture(autouse=True)
