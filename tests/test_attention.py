@@ -4,8 +4,8 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from fixtures import every_graph, gradients, kernels_apart  # noqa: F401  # for all
-from hypothesis import given, settings
+from fixtures import every_graph, examples, gradients, kernels_apart  # noqa: F401  # for all
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -81,7 +81,7 @@ def words(lengths, rng=0):
 LENGTHS = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1)
 
 
-@settings(max_examples=60)
+@examples(2.4)
 @given(st.sampled_from(SCORES), st.booleans(), st.booleans(), LENGTHS)
 def test_attention(score, fed, own, lengths):
     """Values and gradients are those of the plain executor, whatever the lengths."""
@@ -192,7 +192,7 @@ def test_each_use(use):
     gradients(Uses().loss([(length, [use]) for length in (3, 1, 4, 4, 2)]))
 
 
-@settings(max_examples=60)
+@examples(2.4)
 @given(
     st.lists(
         st.tuples(st.integers(1, 5), st.lists(st.sampled_from(USES), min_size=1)),

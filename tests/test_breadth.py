@@ -5,7 +5,8 @@ from math import factorial, perm
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_gradients import parameter64
 
@@ -63,7 +64,7 @@ def test_second_derivative_of_a_product_with_zeros():
 
 
 @every_smooth_row
-@settings(max_examples=settings().max_examples // 6)
+@examples(1 / 6)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_gradients_have_gradients(row, data, seed):
     """What has a gradient has one of its gradient too, for each argument."""

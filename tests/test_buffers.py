@@ -7,7 +7,8 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -122,7 +123,7 @@ def test_sizes(size):
     assert buffers._rounded(room) == room
 
 
-@settings(max_examples=30)
+@examples(1.2)
 @given(st.lists(st.integers(1 << 16, 1 << 22), min_size=2, max_size=60), st.booleans())
 def test_lengths_that_grow_or_shrink(sizes, grow):
     """Arrays of other and other sizes, one after the other, need a new buffer only

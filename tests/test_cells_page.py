@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -114,7 +115,7 @@ def computed(equations, names, xs, m):
 
 
 @pytest.mark.parametrize(("name", "equations", "formula", "source"), ROWS)
-@settings(max_examples=5)
+@examples(0.2)
 @given(n=st.integers(1, 3), m=st.integers(1, 3), seed=st.integers(0, 10**6))
 def test_equations(name, equations, formula, source, n, m, seed):
     """Each cell computes the equations of its row and has its number of parameters."""

@@ -4,8 +4,8 @@ import copy
 
 import numpy as np
 import pytest
-from fixtures import doubles  # noqa: F401  # for every test here
-from hypothesis import given, settings
+from fixtures import doubles, examples  # noqa: F401  # for every test here
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -54,7 +54,7 @@ PARTS = {
 makers = st.sampled_from(list(PARTS.values()))
 every_part = pytest.mark.parametrize("make", PARTS.values(), ids=PARTS)
 lengths = st.integers(1, 3)
-few = settings(max_examples=10)  # each builds and differentiates several networks
+few = examples(0.4)  # each builds and differentiates several networks
 
 
 def xs_of(steps, batch=(), seed=0):
@@ -198,7 +198,7 @@ def test_tuples_of_outputs():
 
 
 @every_part
-@settings(max_examples=2)
+@examples(0.08)
 @given(steps=lengths)
 def test_reverse_is_an_involution(make, steps):
     """Reverse(Reverse(r)) is r."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import penne
@@ -45,7 +46,7 @@ def assert_float32(x, parameters):
 
 
 @every_smooth_row
-@settings(max_examples=settings().max_examples // 6)
+@examples(1 / 6)
 @given(data=st.data(), seed=seeds)
 def test_strong_float32_wins(row, data, seed):
     """With any one argument a float32 parameter and the others float64 constants, all

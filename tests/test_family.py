@@ -5,8 +5,8 @@ import copy
 import family_by_hand as by_hand
 import numpy as np
 import pytest
-from fixtures import doubles  # noqa: F401  # for every test here
-from hypothesis import given, settings
+from fixtures import doubles, examples  # noqa: F401  # for every test here
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -139,7 +139,7 @@ batches = st.sampled_from([(), (2,)])
 
 
 @every_variant
-@settings(max_examples=4)
+@examples(0.16)
 @given(n=sizes, m=sizes, steps=st.integers(1, 4), batch=batches, seed=seeds)
 def test_by_hand(name, n, m, steps, batch, seed):
     """Outputs, state and gradients are those of the equations."""
@@ -200,7 +200,7 @@ def by_options(options, n, m, steps, batch, seed):
 
 
 @pytest.mark.parametrize("options", ALONE, ids=str)
-@settings(max_examples=3)
+@examples(0.12)
 @given(n=sizes, m=sizes, steps=st.integers(1, 3), batch=batches, seed=seeds)
 def test_option_alone(options, n, m, steps, batch, seed):
     """Each option by itself is its equation."""
@@ -231,14 +231,14 @@ def combinations(draw):
     return options
 
 
-@settings(max_examples=40)
+@examples(1.6)
 @given(combinations(), sizes, sizes, st.integers(1, 3), batches, seeds)
 def test_options_together(options, n, m, steps, batch, seed):
     """Options in any combination are their equations."""
     by_options(options, n, m, steps, batch, seed)
 
 
-@settings(max_examples=20)
+@examples(0.8)
 @given(
     reset=st.sampled_from(["before", "after", "biased"]),
     update=st.sampled_from(["keep", "write"]),

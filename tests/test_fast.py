@@ -4,7 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import penne
@@ -74,7 +75,7 @@ def nats(r, output, sentence):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: c.__name__)
-@settings(max_examples=settings().max_examples // 3)
+@examples(1 / 3)
 @given(ragged, st.randoms(use_true_random=False))
 def test_ragged_batches(kind, sentences, random):
     """Sentences of any lengths: loss and gradients are those without batching, in
@@ -104,7 +105,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=settings().max_examples // 2)
+@examples(1 / 2)
 @given(st.lists(trees, min_size=1, max_size=4), st.booleans())
 def test_forests(forest, traced):
     """Trees of any shape, of one or two children: the numbers of the plain executor,

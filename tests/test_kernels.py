@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fixtures import compiled, kernels_apart  # noqa: F401  # for every test here
-from hypothesis import given, settings
+from fixtures import compiled, examples, kernels_apart  # noqa: F401  # for every test here
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
@@ -262,14 +262,14 @@ def _check(chain, seed, function=None, pad=0):
         _assert_close(chain, got, _twin(chain, arrays))
 
 
-@settings(max_examples=6)
+@examples(0.24)
 @given(chains(), st.integers(0, 9), st.integers(0, 2))
 def test_chain_is_numpy(chain, seed, pad):
     """A compiled chain gives what NumPy gives, wherever its columns stand."""
     _check(chain, seed, None, pad)
 
 
-@settings(max_examples=80)
+@examples(3.2)
 @given(chains(), st.integers(0, 9))
 def test_text_of_a_chain_is_numpy(chain, seed):
     """A chain's text, run by Python, gives what NumPy gives."""
@@ -450,7 +450,7 @@ def _check_product(rows, count, width, first, dtype, order):
 
 
 @given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
-@settings(max_examples=100)
+@examples(4)
 def test_products_of_rows_are_numpy_s(data, dtype):
     """Of any rows by any weight, in either order in memory."""
     rows, count = (data.draw(st.integers(0, n)) for n in (40, 70))

@@ -5,7 +5,8 @@ from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from lm_models import V, network, surprises
 from lm_searches import assert_found, by_hand
@@ -135,7 +136,7 @@ def test_late_rows(size):
         assert_found(found, expected)
 
 
-@settings(max_examples=10)
+@examples(0.4)
 @given(st.integers(0, 99), st.integers(1, 9), st.sampled_from([None, 3]), powers)
 def test_narrow(seed, beam, stop, power):
     """Of networks in a stack a narrow beam finds what the search by hand finds."""

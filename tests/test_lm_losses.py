@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from fixtures import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from lm_models import V, fixed, network, surprises
 from numpy.testing import assert_allclose
@@ -37,7 +38,7 @@ sizes = st.integers(1, 4)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@settings(max_examples=settings().max_examples // 4)
+@examples(1 / 4)
 @given(numbers=sequences)
 def test_chunk_loss_is_mean_surprise(cell, numbers):
     """The loss equals a scalar loop over single steps."""
@@ -49,7 +50,7 @@ def test_chunk_loss_is_mean_surprise(cell, numbers):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@settings(max_examples=settings().max_examples // 4)
+@examples(1 / 4)
 @given(numbers=sequences, batch_size=sizes, length=sizes)
 def test_chunks_equal_the_whole(cell, numbers, batch_size, length):
     """Chunks with ``detach`` between them lose as much as each stream in one piece."""
@@ -139,7 +140,7 @@ def test_bits_of_uniform_model(numbers, size, streams, length):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@settings(max_examples=settings().max_examples // 4)
+@examples(1 / 4)
 @given(numbers=sequences, length=st.integers(1, 50))
 def test_bits_of_one_stream(cell, numbers, length):
     """One stream is judged exactly, whatever the length of its chunks."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ DISPATCHED = [
 
 
 @pytest.mark.parametrize("row", DISPATCHED, ids=lambda row: row.name)
-@settings(max_examples=3)
+@examples(0.12)
 @given(data=st.data(), seed=seeds)
 def test_numpys_own(row, data, seed):
     """NumPy's own function, called on expressions, is penne's of the same name."""

@@ -1,7 +1,8 @@
 """Every op and composed function inside of a cell, by either executor."""
 
 import numpy as np
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_gradients import projected
 
@@ -14,7 +15,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @every_smooth_row
-@settings(max_examples=2)
+@examples(0.08)
 @given(data=st.data(), seed=seeds)
 def test_same_in_a_cell(row, data, seed):
     """In a cell, applied several times, an op has the gradients that it has outside, by

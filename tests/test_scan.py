@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures import doubles  # noqa: F401  # for every test here
-from hypothesis import given, settings
+from fixtures import doubles, examples  # noqa: F401  # for every test here
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
@@ -172,7 +172,7 @@ taps = st.lists(st.integers(-3, 2), min_size=1, max_size=3)
 past = st.lists(st.integers(-3, -1), min_size=1, max_size=3)
 
 
-@settings(max_examples=20)
+@examples(0.8)
 @given(taps, past, st.integers(6, 8))
 def test_taps(before, behind, length):
     """Each tap reads its place: a plain loop over indices."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures import examples
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from penne.signature import signature
 from penne.testing import strategies
 from penne.testing.transducer_laws import check_transducer
 
-few = settings(max_examples=20)
+few = examples(0.8)
 
 
 @given(data=st.data())
@@ -64,7 +65,7 @@ def test_transducers(r):
 
 
 @given(r=strategies.stacks(2, max_layers=2))
-@settings(max_examples=3, suppress_health_check=[HealthCheck.nested_given])
+@settings(examples(0.12), suppress_health_check=[HealthCheck.nested_given])
 def test_stacks_obey_the_laws(r):
     """What is drawn at random obeys every law."""
     check_transducer(lambda: r, insize=2, examples=2)

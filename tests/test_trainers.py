@@ -4,7 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from fixtures import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from trainers import TRAINERS, every_trainer, problem
 
@@ -213,7 +214,7 @@ every_sparse = pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
 
 @every_sparse
 @pytest.mark.parametrize("clip", [None, 0.01])
-@settings(max_examples=settings().max_examples // 3)
+@examples(1 / 3)
 @given(
     text=st.lists(st.integers(0, 5), min_size=1, max_size=8),
     pairs=st.lists(st.integers(0, 5), min_size=2, max_size=2),

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fixtures import doubles  # noqa: F401  # for every test here
-from hypothesis import given, settings
+from fixtures import doubles, examples  # noqa: F401  # for every test here
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from transducers import Sum
@@ -85,7 +85,7 @@ def alone(r, xs):
 
 
 @every_transducer
-@settings(max_examples=4)
+@examples(0.16)
 @given(mask=masks)
 def test_each_sequence_by_itself(make, mask):
     """Outputs where there is a step, the output given last, and the final state are
@@ -110,7 +110,7 @@ def test_each_sequence_by_itself(make, mask):
 
 
 @every_transducer
-@settings(max_examples=3)
+@examples(0.12)
 @given(mask=masks)
 def test_gradients(make, mask):
     """Gradients are the sums of those of the sequences by themselves: of what is
@@ -341,7 +341,7 @@ every_causal = pytest.mark.parametrize("make", CAUSAL.values(), ids=CAUSAL)
 
 
 @every_causal
-@settings(max_examples=4)
+@examples(0.16)
 @given(mask=masks, data=st.data())
 def test_state_goes_on(make, mask, data):
     """Two calls, the state of the first given to the second, are one call."""
