@@ -1,5 +1,7 @@
 """Nodes computed by themselves, as those of sampling: by kernels, the same numbers."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -77,11 +79,22 @@ def assert_same(got, expected, dtype="float32"):
 
 ONE = [0, 4, 2, 2]
 BATCH = [np.array([k, 1, 3]) for k in ONE]
+KINDS = Simple, LSTM, GRU, StandardLSTM, Own
+FORMS = {"one": ONE, "batch": BATCH}
 
 
-@pytest.mark.parametrize("symbols", [ONE, BATCH], ids=["one", "batch"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", [Simple, LSTM, GRU, StandardLSTM, Own])
+def cases():
+    """Every two of a kind, a dtype and a form of symbols meet; half of the triples, by
+    which they do so again, are slow."""
+    axes = map(enumerate, (KINDS, ("float32", "float64"), FORMS))
+    for case in product(*axes):
+        places, (kind, dtype, form) = zip(*case)
+        marks = [pytest.mark.slow] * (sum(places) % 2)
+        name = f"{kind.__name__}-{dtype}-{form}"
+        yield pytest.param(kind, dtype, FORMS[form], marks=marks, id=name)
+
+
+@pytest.mark.parametrize(("kind", "dtype", "symbols"), [*cases()])
 def test_steps(kind, dtype, symbols):
     """Symbol by symbol, every cell gives what the plain executor finds."""
     r = model(kind, dtype)

@@ -1,6 +1,6 @@
 """Attention, a sentence at a time: lengths differ, and so do the types of scores."""
 
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -192,7 +192,6 @@ def test_each_use(use):
     gradients(Uses().loss([(length, [use]) for length in (3, 1, 4, 4, 2)]))
 
 
-@examples(2.4)
 @given(
     st.lists(
         st.tuples(st.integers(1, 5), st.lists(st.sampled_from(USES), min_size=1)),
@@ -218,7 +217,15 @@ def test_lengths_are_no_kinds(use):
     assert caches()["programs"].made == before
 
 
-@pytest.mark.parametrize(("score", "fed"), [*product(SCORES, [False, True])])
+@pytest.mark.parametrize(
+    ("score", "fed"),
+    [
+        *((score, False) for score in SCORES),
+        ("additive", True),
+        pytest.param("dot", True, marks=pytest.mark.slow),
+        pytest.param("general", True, marks=pytest.mark.slow),
+    ],
+)
 def test_attention_by_kernels(score, fed, monkeypatch):
     """So they are where everything is compiled."""
     pytest.importorskip("numba")

@@ -226,14 +226,30 @@ def test_family(monkeypatch):
 def test_command(tmp_path, capsys):
     """The command measures who is there, and writes a table, numbers, a picture."""
     words = "reber --peers penne,torch --python torch=nowhere/python --seconds 0.05"
-    arguments = [*words.split(), "--rounds", "2", "--out", str(tmp_path)]
+    arguments = [*words.split(), "--rounds", "1", "--out", str(tmp_path)]
     assert __main__.main(arguments) == 0
     printed = capsys.readouterr().out
     assert "missing: torch: there is no nowhere/python" in printed
     assert (tmp_path / "table.md").read_text(encoding="utf-8") in printed
     runs = json.loads((tmp_path / "table.json").read_text())["runs"]
-    assert [(r["peer"], r["round"]) for r in runs] == [("penne", 1), ("penne", 2)]
+    assert [(r["peer"], r["round"]) for r in runs] == [("penne", 1)]
     assert (tmp_path / "benchmarks.png").stat().st_size > 10_000
+
+
+def test_rounds(monkeypatch):
+    """Round by round the record grows by who is there; who is not, is asked once."""
+    asked = []
+
+    def measured(python, threads, module, peer, *rest):
+        asked.append(peer)
+        return dict(missing="gone") if peer == "torch" else run(peer, "reber", 5.0)
+
+    monkeypatch.setattr(running, "run", measured)
+    settings = dict(workloads=["reber"], peers=["torch", "penne"], rounds=3)
+    records = running.recorded(dict(settings, seconds=1.0, threads=1, python={}))
+    seen = [[r["round"] for r in record["runs"]] for record in records]
+    assert seen == [[1], [1, 2], [1, 2, 3]]
+    assert asked == ["torch", "penne", "penne", "penne"]
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,7 @@ def test_steep_is_not_wrong():
     layer norm of two numbers that are almost equal, a right gradient passes, and one
     that is wrong by a thousandth does not."""
     weights, rng = np.array([1.0, 2.0]), np.random.default_rng(0)
-    for _ in range(30):
+    for _ in range(10):
         a = rng.normal()
         near = a + rng.normal() * 10.0 ** rng.uniform(-4, -2)
         x = parameter(np.array([[a, near], [4.0, -1.0]]))

@@ -262,7 +262,7 @@ def _check(chain, seed, function=None, pad=0):
         _assert_close(chain, got, _twin(chain, arrays))
 
 
-@examples(0.24)
+@examples(0.12)
 @given(chains(), st.integers(0, 9), st.integers(0, 2))
 def test_chain_is_numpy(chain, seed, pad):
     """A compiled chain gives what NumPy gives, wherever its columns stand."""
@@ -459,7 +459,7 @@ def test_products_of_rows_are_numpy_s(data, dtype):
     _check_product(rows, count, width, first, dtype, order)
 
 
-@pytest.fixture(params=[128, 256, 512])
+@pytest.fixture
 def _vectors(request, tmp_path, monkeypatch):
     """Kernels for vectors of some length."""
     kept = tiles.names, store.function, address, packing._finder, packing._packing
@@ -472,8 +472,19 @@ def _vectors(request, tmp_path, monkeypatch):
         function.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("_vectors", "dtype"),
+    [
+        (128, "float32"),
+        (128, "float64"),
+        (256, "float32"),
+        pytest.param(256, "float64", marks=pytest.mark.slow),
+        (512, "float32"),
+        (512, "float64"),
+    ],
+    indirect=["_vectors"],
+)
 @pytest.mark.usefixtures("_vectors")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_by_vectors_of_every_length(dtype):
     """Processors with shorter vectors have smaller tiles."""
     for rows in (1, 2, 5, 13):

@@ -249,7 +249,7 @@ def test_right_transducers(name):
     """What gives None, numbers or bools, takes numbers alone, or stands at kinks, is
     told nothing wrong."""
     make, insize, verdict = RIGHT[name]
-    report = check_transducer(make, insize=insize, examples=8)
+    report = check_transducer(make, insize=insize, examples=4)
     assert {o.law: o.verdict for o in report}["gradient"] == verdict
 
 
@@ -359,7 +359,6 @@ def test_op_laws_catch():
     def largest(x):
         return np.max(x, axis=-1)
 
-    (*_, sentence) = broken_laws(check_op, largest, without=["declared", "memory"])
     sentences = broken_laws(check_op, largest)
     assert any("empty or of one element: ValueError" in s for s in sentences)
     assert "[] of shape (0,)" in "".join(sentences)

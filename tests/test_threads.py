@@ -213,7 +213,9 @@ def test_sequences_apart(loss, tasks):
 
 
 @pytest.mark.usefixtures("_compiled", "_shared")
-@pytest.mark.parametrize("kind", [GRU, StandardLSTM])
+@pytest.mark.parametrize(
+    "kind", [GRU, pytest.param(StandardLSTM, marks=pytest.mark.slow)]
+)
 def test_examples_apart(kind, tasks):
     """Examples of one array are for different threads, forward and backward."""
     with default_dtype("float64"):
