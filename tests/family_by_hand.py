@@ -1,7 +1,7 @@
 """The LSTM with all its options, and the gated units, one number at a time.
 
 Twins of ``penne.recurrent`` in plain Python, written from the equations; ``p`` maps
-the paths of ``Module.parameters()`` to weights, as in ``cells_by_hand``.  They take
+the paths of ``Module.parameters()`` to weights, a matrix as a list of rows.  They take
 complex numbers too, so that a step along the imaginary axis gives a derivative that
 is exact to rounding (Squire and Trapp 1998).
 """
