@@ -8,7 +8,7 @@ import pytest
 from fixtures import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from test_gradients import parameter64
+from slopes import parameter64
 
 import penne
 from penne import asum, compute_gradients, compute_value, constant, gradient

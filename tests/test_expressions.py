@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from test_gradients import random_graph
+from slopes import random_graph
 
 import penne
 from penne import Expression, caches, compute_value, constant, parameter, stack

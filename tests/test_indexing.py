@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from test_gradients import assert_gradients, projected
+from slopes import assert_gradients, projected
 
 import penne
 from penne import compute_value, constant, newaxis, parameter

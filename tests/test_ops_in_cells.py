@@ -4,7 +4,7 @@ import numpy as np
 from fixtures import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from test_gradients import projected
+from slopes import projected
 
 from penne import Parameter, asum, cell, compute_gradients, constant, parameter
 from penne.testing.batched import batching

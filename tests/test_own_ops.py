@@ -6,7 +6,7 @@ import pytest
 import scipy.linalg
 import scipy.special
 from fixtures import registries  # noqa: F401  # for every test here
-from test_gradients import assert_gradients, parameter64
+from slopes import assert_gradients, parameter64
 
 import penne
 from penne import (
@@ -48,7 +48,7 @@ def test_with_a_gradient():
     np.testing.assert_allclose(compute_value(own_softsign(x[0])), [0.5, -2 / 3])
     assert_gradients(many(own_softsign, x))
     slope = gradient(many(own_softsign, x), x)
-    assert_gradients(asum(slope * slope), rtol=1e-4)
+    assert_gradients(asum(slope * slope))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_around_opaque_code():
     x = parameter64(np.random.default_rng(0).normal(size=(3, 2, 2)))
     expected = np.stack([scipy.linalg.expm(A) for A in x.value])
     np.testing.assert_allclose(compute_value(own_expm(x)), expected, rtol=1e-14)
-    assert_gradients(asum(own_expm(x) ** 2), rtol=1e-6)
-    assert_gradients(many(own_expm, x), rtol=1e-6)
+    assert_gradients(asum(own_expm(x) ** 2))
+    assert_gradients(many(own_expm, x))
     assert compute_value(own_expm(x[:0])).shape == (0, 2, 2)
     assert own_expm(np.zeros((2, 2), int)).dtype == "float64"
 
@@ -194,7 +194,7 @@ def test_in_a_cell():
         return own_cube(own_cube(x) + 0.5)
 
     x = parameter64([[1.0, -0.5], [0.5, 0.7]])
-    assert_gradients(many(twice, x), rtol=1e-6)
+    assert_gradients(many(twice, x))
 
 
 @pytest.mark.parametrize("batch", [True, False])

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from fixtures import registries  # noqa: F401  # for every test here
-from test_gradients import parameter64
+from slopes import parameter64
 
 import penne
 from penne import asum, compute_gradients, compute_value, compute_values
