@@ -51,15 +51,40 @@ def kernels_apart(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
 
 
+def any_size(patch):
+    """Graphs are batched whatever their size and kinds, until the patch ends."""
+    patch.setattr(fast, "LEAST_NODES", 0)
+    patch.setattr(fast, "MOST_KINDS", 1)
+
+
+def usual_size(patch):
+    """Small graphs and those of many kinds are not, as for a user."""
+    patch.setattr(fast, "LEAST_NODES", 30)
+    patch.setattr(fast, "MOST_KINDS", 0.7)
+
+
+def forget():
+    """No graph is known."""
+    for cache in (fast._seen, recipe._programs, recipe._layouts):
+        cache.clear()
+
+
 @pytest.fixture(autouse=True)
 def every_graph(monkeypatch):
-    """Graphs are batched whatever their size, none is known; parameters are float64."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    fast._seen.clear()
-    recipe._programs.clear()
-    with default_dtype("float64"):
-        yield
+    """Graphs are batched whatever their size, and none is known at first."""
+    any_size(monkeypatch)
+    forget()
+
+
+@pytest.fixture(autouse=True)
+def compiled_graphs(kernels_apart, monkeypatch):
+    """Programs are compiled when they are made, of graphs of any size; none is known at
+    first, nor to other tests."""
+    monkeypatch.setenv("PENNE_FAST", "compiled")
+    any_size(monkeypatch)
+    forget()
+    yield
+    forget()
 
 
 def gradients(loss, single=1e-5):

@@ -1,7 +1,6 @@
 """Losses of tests of programs, and that executors agree on them."""
 
 import numpy as np
-import pytest
 
 from penne import *
 from penne import fast
@@ -13,15 +12,6 @@ from penne.graph import OPS
 
 V, H = 5, 3
 PRODUCTS = OPS["vecmat"], OPS["matmat"]
-
-
-@pytest.fixture(autouse=True)
-def every_size(monkeypatch):
-    """Graphs are batched whatever their size; parameters are float64."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    with default_dtype("float64"):
-        yield
 
 
 class Own(Transducer):

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from fixtures import kernels_apart, usual_size  # noqa: F401  # kernels_apart: for all
 
 pytest.importorskip("numba")
 from penne import *
@@ -15,12 +16,10 @@ V, H = 5, 4
 
 
 @pytest.fixture(autouse=True)
-def _compiled(tmp_path_factory, monkeypatch):
+def _compiled(monkeypatch):
     """Kernels are compiled when they are first needed; small graphs are not batched."""
-    place = tmp_path_factory.getbasetemp() / "kernels"
-    monkeypatch.setenv("PENNE_CACHE_DIR", str(place))
     monkeypatch.setenv("PENNE_FAST", "compiled")
-    monkeypatch.setattr(fast, "LEAST_NODES", 30)
+    usual_size(monkeypatch)
     alone._alone.clear()
     with fast.enable():
         yield

@@ -4,7 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from fixtures import every_graph, examples, gradients, kernels_apart  # noqa: F401  # for all
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    doubles,
+    every_graph,
+    examples,
+    gradients,
+    kernels_apart,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

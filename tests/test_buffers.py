@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from fixtures import examples
+from fixtures import doubles, every_graph, examples  # noqa: F401  # for every test
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +21,10 @@ BIG = (1 << 10, 1 << 6)  # numbers in float64, eight times what is kept
 
 
 @pytest.fixture(autouse=True)
-def _fast(monkeypatch):
-    """Graphs are batched whatever their size, and no buffer is there at first."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
+def _fast():
+    """No buffer is there at first."""
     buffers.clear()
-    with fast.enable(), default_dtype("float64"):
+    with fast.enable():
         yield
     buffers.clear()
 

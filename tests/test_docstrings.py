@@ -5,30 +5,17 @@ import importlib
 import pkgutil
 
 import pytest
+from fixtures import registries, usual_size  # noqa: F401  # registries: for all tests
 
 import penne
-from penne import fast
-from penne.operators import NUMPY, OPS
 
 MODULES = [info.name for info in pkgutil.walk_packages(penne.__path__, prefix="penne.")]
 
 
-@pytest.fixture
-def registries(monkeypatch):
-    """What an example enters into the registries is taken out again; small graphs are
-    not batched, as ever."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 30)
-    before = dict(OPS), dict(NUMPY)
-    yield
-    for registry, contents in zip((OPS, NUMPY), before):
-        registry.clear()
-        registry.update(contents)
-
-
-@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("name", MODULES)
-def test_examples(name):
+def test_examples(name, monkeypatch):
     """The doctests of a module pass."""
+    usual_size(monkeypatch)
     failed, _ = doctest.testmod(importlib.import_module(name))
     assert not failed
 

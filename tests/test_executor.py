@@ -6,16 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from fixtures import registries  # noqa: F401  # for every test here
-from programs import (  # noqa: F401  # every_size is for every test here
-    H,
-    Own,
-    V,
-    agree,
-    every_size,
-    outputs,
-    weights,
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    doubles,
+    every_graph,
+    registries,
+    usual_size,
 )
+from programs import H, Own, V, agree, outputs, weights
 
 import penne
 from penne import *
@@ -102,7 +99,7 @@ def test_explanation_of_what_is_not_batched(monkeypatch):
 
     loss = sum(asum(shifted(weights(H, rng=k) * 1)) for k in range(3))
     assert "shifted(3,) (one by one: the op says batch=False)" in fast.explain(loss)
-    monkeypatch.setattr(fast, "LEAST_NODES", 30)
+    usual_size(monkeypatch)
     assert "too few to batch" in fast.explain(loss)
 
 

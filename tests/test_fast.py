@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from fixtures import examples
+from fixtures import every_graph, examples  # noqa: F401  # every_graph: for all tests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,13 +18,6 @@ from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
 V, H = 5, 3
-
-
-@pytest.fixture(autouse=True)
-def _every_size(monkeypatch):
-    """Graphs are batched whatever their size."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
 
 
 def both(f):

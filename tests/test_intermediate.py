@@ -5,7 +5,10 @@ import gc
 
 import numpy as np
 import pytest
-from fixtures import every_graph  # noqa: F401  # holds for all tests here
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    doubles,
+    every_graph,
+)
 from numpy.testing import assert_allclose
 
 from penne import (

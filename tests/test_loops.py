@@ -6,7 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
-from fixtures import every_graph, examples  # noqa: F401  # every_graph: for all tests
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    doubles,
+    every_graph,
+    examples,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

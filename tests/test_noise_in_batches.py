@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from batches import N, alone, close, inputs
 from fixtures import doubles  # noqa: F401  # for every test here
-from test_unroll import N, alone, close, inputs
 
 from penne import *
 

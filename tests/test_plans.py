@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
-from fixtures import counted, gradients
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    counted,
+    doubles,
+    every_graph,
+    gradients,
+    usual_size,
+)
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import weights
 
 from penne import *
 from penne import caches, cell, fast
@@ -14,21 +21,6 @@ from penne.recurrent.variants import StandardLSTM
 
 V, N, H = 5, 3, 4
 KINDS = [Simple, LSTM, GRU, StandardLSTM]
-
-
-@pytest.fixture(autouse=True)
-def _every_size(monkeypatch):
-    """Graphs are batched whatever their size; parameters are float64."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 0)
-    monkeypatch.setattr(fast, "MOST_KINDS", 1)
-    fast._seen.clear()
-    with default_dtype("float64"):
-        yield
-
-
-def weights(*shape, rng=0):
-    """A parameter of small numbers."""
-    return parameter(np.random.default_rng(rng).normal(size=shape) / 2)
 
 
 def seen():
@@ -298,8 +290,7 @@ def grown(seed):
 @pytest.fixture
 def _usual(monkeypatch):
     """What pays is batched; a graph has many kinds if it has one to 20 nodes."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 30)
-    monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
+    usual_size(monkeypatch)
     monkeypatch.setattr(fast, "MIXED", 0.05)
     monkeypatch.setattr(fast, "DEAR", 0)
     strangers._met.clear()

@@ -4,13 +4,13 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from programs import (  # noqa: F401  # every_size is for every test here
+from fixtures import doubles, every_graph  # noqa: F401  # for every test here
+from programs import (
     PRODUCTS,
     H,
     Own,
     V,
     agree,
-    every_size,
     outputs,
     recipe,
     sentences,

@@ -3,7 +3,10 @@ decorates, by either executor; and for what is computed again."""
 
 import numpy as np
 import pytest
-from fixtures import every_graph  # noqa: F401  # holds for all tests here
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    doubles,
+    every_graph,
+)
 
 import penne
 from penne import (

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 pytest.importorskip("threadpoolctl")
-import test_compiled as cells
+import ragged
 import threadpoolctl
+from fixtures import compiled_graphs, kernels_apart  # noqa: F401  # for every test
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from test_compiled import _compiled  # noqa: F401  a fixture
 
 from penne import *
 from penne import fast
@@ -110,7 +110,6 @@ def test_a_team_is_as_large_as_the_user_lets_it_be():
             assert set(blas()) == {number}
 
 
-@pytest.mark.usefixtures("_compiled")
 def test_one_thread_where_there_were_several(monkeypatch, tasks):
     """What was laid out for several threads is computed by one."""
     monkeypatch.setattr(threads, "LEAST_WORK", 1)
@@ -118,7 +117,7 @@ def test_one_thread_where_there_were_several(monkeypatch, tasks):
     with fast.enable():
         for number in (3, 1):
             with threadpoolctl.threadpool_limits(number):
-                cells.assert_same(loss, "float64")
+                ragged.assert_same(loss, "float64")
                 assert tasks
                 assert max(tasks) == number
                 tasks.clear()
@@ -192,63 +191,63 @@ def test_sets_are_dealt_evenly(sizes, parts):
 
 
 CASES = [
-    cells.by_sequence(StandardLSTM, cells.VECTOR, "float64"),
-    cells.by_sequence(GRU, cells.BATCH, "float32"),
-    cells.by_tree(cells.VECTOR, "float64"),
+    ragged.by_sequence(StandardLSTM, ragged.VECTOR, "float64"),
+    ragged.by_sequence(GRU, ragged.BATCH, "float32"),
+    ragged.by_tree(ragged.VECTOR, "float64"),
 ]
 
 
-@pytest.mark.usefixtures("_compiled", "_shared")
+@pytest.mark.usefixtures("_shared")
 @pytest.mark.parametrize("loss", CASES, ids=["sequences", "batches", "trees"])
 def test_sequences_apart(loss, tasks):
     """Sequences and trees are for different threads: loss and gradients are the plain
     executor's."""
     rng = np.random.default_rng(0)
     for _ in range(3):
-        cells.assert_same(loss(rng), "float32")
-    cells.assert_compiled()
+        ragged.assert_same(loss(rng), "float32")
+    ragged.assert_compiled()
     assert any(layout.apart for layout in recipe._layouts.values())
     assert max(tasks) == THREADS
     assert "one kernel in 3 threads" in fast.explain(loss(rng))
 
 
-@pytest.mark.usefixtures("_compiled", "_shared")
+@pytest.mark.usefixtures("_shared")
 @pytest.mark.parametrize(
     "kind", [GRU, pytest.param(StandardLSTM, marks=pytest.mark.slow)]
 )
 def test_examples_apart(kind, tasks):
     """Examples of one array are for different threads, forward and backward."""
     with default_dtype("float64"):
-        r = kind(cells.N, cells.H, rng=0)
-    inputs = np.random.default_rng(0).normal(size=(6, 5, cells.N))
-    cells.assert_same(asum(exp(r.transduce(inputs))), "float64")
-    cells.assert_compiled()
+        r = kind(ragged.N, ragged.H, rng=0)
+    inputs = np.random.default_rng(0).normal(size=(6, 5, ragged.N))
+    ragged.assert_same(asum(exp(r.transduce(inputs))), "float64")
+    ragged.assert_compiled()
     assert not any(layout.apart for layout in recipe._layouts.values())
     assert max(tasks) == THREADS
 
 
-@pytest.mark.usefixtures("_compiled", "_shared")
+@pytest.mark.usefixtures("_shared")
 def test_bits():
     """The same bits each time."""
     make = CASES[0]
     with fast.enable():
-        found = [cells.found(make(np.random.default_rng(0))) for _ in range(4)]
+        found = [ragged.found(make(np.random.default_rng(0))) for _ in range(4)]
     for other in found[1:]:
         assert all(map(np.array_equal, found[0], other))
 
 
-@pytest.mark.usefixtures("_compiled", "_shared")
+@pytest.mark.usefixtures("_shared")
 def test_threads_of_the_user_s():
     """Two threads of the user's, each with a team, find what one finds."""
     makers, right = CASES[::2], []
     losses = [make(np.random.default_rng(0)) for make in makers]
     with fast.enable():
-        expected = [cells.found(loss) for loss in losses]
+        expected = [ragged.found(loss) for loss in losses]
 
     def work(loss, numbers):
         with fast.enable():
             for _ in range(10):
-                right.append(all(map(np.array_equal, cells.found(loss), numbers)))
+                right.append(all(map(np.array_equal, ragged.found(loss), numbers)))
 
     mine = [threading.Thread(target=work, args=x) for x in zip(losses, expected)]
     for thread in mine:

@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
-from fixtures import counted, every_graph, gradients  # noqa: F401  # for every test
+from fixtures import (  # noqa: F401  # fixtures are for every test here
+    counted,
+    doubles,
+    every_graph,
+    gradients,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
