@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from penne import compute_gradients, default_dtype, fast
-from penne.fast import recipe
+from penne.fast import Fast, recipe
 from penne.graph import OPS
 from penne.operators import NUMPY
 
@@ -85,6 +85,24 @@ def compiled_graphs(kernels_apart, monkeypatch):
     forget()
     yield
     forget()
+
+
+def randomize(module, rng, scale=1):
+    """Every parameter, biases and gains too, is drawn anew, or zeros would prove
+    little."""
+    for p in module.parameters().values():
+        p.value = rng.normal(0, scale, p.shape)
+
+
+def wrong_gradients(patch):
+    """The fast executor gives gradients that are wrong by a thousandth."""
+    gradients = Fast.gradients
+
+    def wrong(self, loss, sparse, values):
+        value, found = gradients(self, loss, sparse, values)
+        return value, {p: 1.001 * g for p, g in found.items()}
+
+    patch.setattr(Fast, "gradients", wrong)
 
 
 def gradients(loss, single=1e-5):

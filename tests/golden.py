@@ -1,4 +1,6 @@
-"""Numbers on record: the fourth output of cells whose weights are sines."""
+"""Numbers on record: the fourth output of cells whose weights are sines; counts."""
+
+import re
 
 import numpy as np
 
@@ -25,3 +27,9 @@ GOLDEN_GRU = {  # by reset and update
 def wave(k, *shape):
     """Weights that anybody can compute."""
     return 0.5 * np.sin(k + np.arange(np.prod(shape))).reshape(shape)
+
+
+def evaluated(formula, n, m):
+    """What a formula such as "2 k + 9 m m" says."""
+    names = dict(n=n, m=m, k=n * m + m * m + m)
+    return eval(re.sub(r"(?<=[\w)]) (?=[\w(])", "*", formula), names)

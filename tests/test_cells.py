@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from documented import Documented
-from fixtures import doubles  # noqa: F401  # for every test here
+from fixtures import doubles, randomize  # noqa: F401  # doubles: for every test
 
 from penne import *
 from penne.composite import Slots
@@ -14,12 +14,6 @@ from penne.recurrent.variants import StandardLSTM
 
 CELLS = Simple, LSTM, GRU, StandardLSTM
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.__name__)
-
-
-def randomize(module, rng):
-    """Every parameter, biases too, drawn anew, or the zero ones would prove little."""
-    for p in module.parameters().values():
-        p.value = rng.normal(0, 1, p.shape)
 
 
 @every_cell

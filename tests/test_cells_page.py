@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures import examples
+from golden import evaluated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,12 +57,6 @@ def made(name, n, m):
     """The cell that a row is about."""
     kind, _, options = name.partition("(")
     return NAMESPACE[kind](n, m, **eval(f"dict({options}" if options else "dict()"))
-
-
-def evaluated(formula, n, m):
-    """What a formula such as "2 k + 9 m m" says."""
-    names = dict(n=n, m=m, k=n * m + m * m + m)
-    return eval(re.sub(r"(?<=[\w)]) (?=[\w(])", "*", formula), names)
 
 
 def numbers(r):

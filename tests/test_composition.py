@@ -7,16 +7,12 @@ import pytest
 from fixtures import doubles, examples  # noqa: F401  # for every test here
 from hypothesis import given
 from hypothesis import strategies as st
+from transducers import twice
 
 from penne import *
 from penne.graph import topological
 from penne.loops import Loop
 from penne.recurrent.variants import StandardLSTM
-
-
-def twice(x):
-    """A function that pickles."""
-    return constant(x) * 2.0
 
 
 def shifted(x):

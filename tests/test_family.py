@@ -5,7 +5,7 @@ import copy
 import family_by_hand as by_hand
 import numpy as np
 import pytest
-from fixtures import doubles, examples  # noqa: F401  # for every test here
+from fixtures import doubles, examples, randomize  # noqa: F401  # doubles: for every test
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,12 +54,6 @@ TABLE = {name: (kind, by_hand.lstm, o) for name, (kind, o) in LSTMS.items()} | O
 every_variant = pytest.mark.parametrize("name", TABLE)
 seeds = st.integers(0, 10**6)
 sizes = st.integers(1, 3)
-
-
-def randomize(module, rng):
-    """Every parameter drawn anew, biases and gains too."""
-    for p in module.parameters().values():
-        p.value = rng.normal(0, 0.8, p.shape)
 
 
 def masks(r, ys, values):
@@ -146,7 +140,7 @@ def test_by_hand(name, n, m, steps, batch, seed):
     kind, twin, options = TABLE[name]
     rng = np.random.default_rng(seed)
     r = kind(n, m, rng=rng)
-    randomize(r, rng)
+    randomize(r, rng, 0.8)
     agree(r, twin, options, steps, batch, rng)
 
 
@@ -156,7 +150,7 @@ def test_symbols(name):
     kind, twin, options = TABLE[name]
     rng = np.random.default_rng(1)
     r = kind(-3, 2, rng=rng)
-    randomize(r, rng)
+    randomize(r, rng, 0.8)
     agree(r, twin, options, 3, (2,), rng, symbols=True)
 
 
@@ -191,7 +185,7 @@ def by_options(options, n, m, steps, batch, seed):
     """The LSTM with these options agrees with its twin."""
     rng = np.random.default_rng(seed)
     r = LSTM(n, m, rng=rng, **options)
-    randomize(r, rng)
+    randomize(r, rng, 0.8)
     own = {k: v for k, v in options.items() if k not in NOISE}
     for name in ("input_activation", "output_activation"):
         if name in own:
@@ -255,5 +249,5 @@ def test_gated_units(reset, update, noise, kind, batch, seed):
     own = dict(reset="before" if reset == "before" else "after", update=update)
     make = dict(gru=GRU, mgu=V.MinimalGatedUnit, sgru=V.SimplifiedGRU)[kind]
     r = make(2, 3, rng=rng, recurrent_bias=reset == "biased", **own, **given)
-    randomize(r, rng)
+    randomize(r, rng, 0.8)
     agree(r, by_hand.gru, dict(own, kind=kind), 3, batch, rng)

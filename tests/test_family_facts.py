@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from fixtures import doubles  # noqa: F401  # for every test here
-from golden import GOLDEN, GOLDEN_GRU, XS, wave
+from golden import GOLDEN, GOLDEN_GRU, XS, evaluated, wave
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,12 +111,6 @@ def test_counts_of_the_recipe():
 
 
 FORMULA = re.compile(r"Parameters: ([^.,]*)")
-
-
-def evaluated(formula, n, m):
-    """What a formula such as "2 k + 9 m m" says."""
-    names = dict(n=n, m=m, k=n * m + m * m + m)
-    return eval(re.sub(r"(?<=[\w)]) (?=[\w(])", "*", formula), names)
 
 
 @every_variant

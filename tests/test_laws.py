@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from fixtures import registries  # noqa: F401  # for every test here
+from fixtures import registries, wrong_gradients  # noqa: F401  # registries: for all
 from hypothesis import strategies as st
 
 import penne
@@ -295,15 +295,7 @@ def test_smallest_input():
 
 def test_executors_law_catches(monkeypatch):
     """An executor that gives other numbers breaks the law of executors."""
-    from penne.fast import Fast
-
-    gradients = Fast.gradients
-
-    def wrong(self, loss, sparse, values):
-        value, found = gradients(self, loss, sparse, values)
-        return value, {p: 1.001 * g for p, g in found.items()}
-
-    monkeypatch.setattr(Fast, "gradients", wrong)
+    wrong_gradients(monkeypatch)
     make = lambda: Simple(3, 2, rng=0)
     sentences = broken_laws(check_transducer, make, without={"gradient"})
     assert "batched and op by op, the gradient of layer" in sentences[0]

@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from fixtures import wrong_gradients
 
-from penne.fast import Fast
 from penne.testing.__main__ import main
 
 
@@ -31,13 +31,7 @@ def test_names(capsys):
 
 def test_broken(capsys, monkeypatch):
     """What is broken is shown, with the sentence, and the command ends with 1."""
-    gradients = Fast.gradients
-
-    def wrong(self, loss, sparse, values):
-        value, found = gradients(self, loss, sparse, values)
-        return value, {p: 1.001 * g for p, g in found.items()}
-
-    monkeypatch.setattr(Fast, "gradients", wrong)
+    wrong_gradients(monkeypatch)
     assert main(["Simple", "--examples", "2"]) == 1
     text = capsys.readouterr().out
     assert "BROKEN" in text
