@@ -178,6 +178,7 @@ def test_second_order(read, count):
 def test_nothing_is_kept():
     """What was opened for a gradient is forgotten with the graph."""
     r = LSTM(N, N, rng=0)
+    gc.collect()
     before = len(opening._known)
     for _ in range(3):
         ys = r.transduce(list(np.ones((4, N))))
