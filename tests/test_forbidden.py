@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from fixtures import every_graph  # noqa: F401  # holds for all tests here
+from fixtures import doubles, every_graph  # noqa: F401  # hold for all tests here
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
