@@ -6,7 +6,7 @@
 A form is hashable where what is static in it is: two values of one form differ in
 their expressions alone.
 
-This module imports ``graph``, ``ops`` and ``settings``.
+This module imports ``counts``, ``graph`` and ``ops``.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from .counts import is_int
-from .dtypes import INDEX
 from .graph import Expression, constant, literal
 from .ops.selection import index_of
-from .settings import current_dtype
 
+FLOAT = np.dtype(np.float64)  # of numbers, which adopt that of what they meet
 EXPRESSION = object()  # stands in a form for the next expression
 _KIND = object()  # begins the form of a list or a named tuple: then come type and parts
 
@@ -39,14 +38,14 @@ def opened(value: Any, found: list[Expression]) -> Any:
         return tuple(form)
     elif is_int(value):
         found.append(index_of(value))
-    elif isinstance(value, float):
-        found.append(literal(value, current_dtype()))
-    elif isinstance(value, np.ndarray):
+    elif type(value) is float:
+        found.append(literal(value, FLOAT))
+    elif isinstance(value, (np.ndarray, np.floating)):
         found.append(constant(value))
     elif isinstance(value, list):
-        if any(isinstance(v, (Expression, tuple, list)) for v in value):
+        if not value or any(isinstance(v, (Expression, tuple, list)) for v in value):
             return (_KIND, list, *[opened(v, found) for v in value])
-        found.append(constant(np.asarray(value, None if value else INDEX)))
+        found.append(constant(np.asarray(value)))
     elif isinstance(value, tuple):
         return (_KIND, type(value), *[opened(v, found) for v in value])
     else:

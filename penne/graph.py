@@ -375,8 +375,9 @@ class Op:
             met = k in meeting
             if not isinstance(x, Expression):
                 casts[k] = literal(x, np.result_type(*[dtype] * met, x))
-            elif met and strict and strays(x.dtype, dtype, floating):
-                casts[k] = dtype
+            elif met and strays(x.dtype, dtype, floating):
+                number = x.type.strength == NUMBER and dtype.kind == "f"
+                casts[k] = dtype if strict or number else None
         return casts
 
 
