@@ -26,12 +26,15 @@ Gradients = dict[Parameter, Any]
 class Plain:
     """The plain executor: every op by itself, arguments first."""
 
-    def evaluate(
-        self, wanted: Nodes, values: Values, keep: bool, order: Nodes | None = None
+    def evaluate(self, wanted: Nodes, values: Values, keep: bool) -> None:
+        """Enter into ``values`` everything that ``wanted`` need and it lacks; with
+        ``keep`` false only the wanted need be there at the end."""
+        self.carry_out(topological(wanted, values), wanted, values, keep)
+
+    def carry_out(
+        self, order: Nodes, wanted: Nodes, values: Values, keep: bool
     ) -> None:
-        """Enter into ``values`` everything that ``wanted`` need and it lacks (which
-        is ``order``); with ``keep`` false only the wanted need be there at the end."""
-        order = topological(wanted, values) if order is None else order
+        """As ``evaluate``, where ``order`` is what is lacking, arguments first."""
         uses = None if keep else Counter([*wanted, *(a for x in order for a in x.args)])
         for x in order:
             try:

@@ -45,24 +45,18 @@ _recipes: "WeakKeyDictionary[Expression, Recipe | None]" = WeakKeyDictionary()
 class Fast(Plain):
     """The executor that batches; a graph with little to batch runs as by ``plain``."""
 
-    def evaluate(
-        self,
-        wanted: Nodes,
-        values: Values,
-        keep: bool,
-        order: Nodes | None = None,
-    ) -> None:
+    def evaluate(self, wanted: Nodes, values: Values, keep: bool) -> None:
         """As ``Plain.evaluate``."""
         order = little(wanted, values, LEAST_NODES)
         if order is not None:
             _counts["evaluations"] += 1
-            super().evaluate(wanted, values, keep, order)
+            self.carry_out(order, wanted, values, keep)
             return
         outline = Outline(wanted, values)
         recipe = _recipe(outline, wanted, keep, False)
         if recipe is None:
             order = [x for x in outline.ordered() if x not in values]
-            super().evaluate(wanted, values, keep, order)
+            self.carry_out(order, wanted, values, keep)
             return
         done = _run(recipe, wanted, values)
         if keep:

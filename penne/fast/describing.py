@@ -68,7 +68,7 @@ class Kernel:
         spaces = {x.space for x in self.recursion.order}
         if len(domains) != 1 or len(spaces) != 1:
             raise Impossible(domains, spaces)
-        return next(iter(domains))[:2]
+        return next(iter(domains))
 
     def _item(self, item: Any) -> list[Item]:
         if isinstance(item, Group):

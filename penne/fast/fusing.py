@@ -24,7 +24,6 @@ SLICE, JOIN, RESHAPE = OPS["slice_axes"], OPS["concatenate"], OPS["reshape"]
 _REDUCING = {OPS[name] for name in ("asum", "amax", "amin", "logsumexp")}
 PRODUCTS = OPS["vecmat"], OPS["matmat"]
 _VECVEC = OPS["vecvec"]
-_NOT_ROWS = {OPS["amax"], OPS["amin"], OPS["logsumexp"]}
 
 Domain = tuple[int | None, tuple[int, ...], int]
 # a space, the rows of a row of it, the width; in no space, all rows
@@ -305,7 +304,6 @@ def group(
     kept: Callable[[Instruction, set[Instruction]], bool],
 ) -> Group:
     """A group of instructions, in order."""
-    numbers: dict[Instruction, int] = {}
     mine = set(instructions)
     inputs: dict[Instruction, Input] = {}
     for x in instructions:

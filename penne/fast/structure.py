@@ -6,7 +6,7 @@ structure.  This module imports ``collect`` and ``components``.
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from itertools import accumulate, repeat
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -212,9 +212,3 @@ def segments(kind: Kind) -> list[int]:
     """Which node each row of a wide kind belongs to."""
     assert kind.wide is not None
     return [k for k, n in enumerate(kind.wide) for _ in range(n)]
-
-
-def starts(kind: Kind) -> list[int]:
-    """The first row of each node of a wide kind."""
-    assert kind.wide is not None
-    return list(accumulate(kind.wide, initial=0))[:-1]

@@ -142,7 +142,7 @@ class Directions:
         values = dict(self.held)
         for p in direction.keys() & values.keys():
             values[p] = values[p] + direction[p] * width
-        PLAIN.evaluate([self.loss], values, False, self.order)
+        PLAIN.carry_out(self.order, [self.loss], values, False)
         return values[self.loss]
 
 
