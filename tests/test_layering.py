@@ -134,7 +134,7 @@ ORDER = [
     "fast.first_steps",
     "fast.structure",
     "fast.halves",
-    "fast.program",
+    "fast.instructions",
     "fast.adjoint",
     "fast.rewriting",
     "fast.order",

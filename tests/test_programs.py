@@ -24,7 +24,7 @@ from penne.compute import compute_loss_and_gradients
 from penne.fast import kernels
 from penne.fast.adjoint import reachable
 from penne.fast.fusing import is_elementwise
-from penne.fast.program import Irregular
+from penne.fast.instructions import Irregular
 from penne.graph import OPS
 from penne.recurrent import variants
 from penne.recurrent.unit import RecurrentUnit

@@ -23,8 +23,8 @@ from ..settings import Cache, Setting
 from . import alone, buffers, paying, rules, store, strangers, threads
 from .collect import Collected
 from .explaining import Explanation, explained
+from .instructions import Irregular
 from .outline import Outline, little
-from .program import Irregular
 from .ragged import taken_apart
 from .recipe import Evaluation, Plan, Recipe
 

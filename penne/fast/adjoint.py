@@ -2,7 +2,7 @@
 
 The rules of the ops are traced once for types of rows.  A gradient that all rows share
 is a total over them, and the total of outer products is one product; so no gradient
-of a parameter is added up step by step.  This module imports ``program``,
+of a parameter is added up step by step.  This module imports ``instructions``,
 ``symbols`` and ``differentiate``.
 """
 
@@ -19,7 +19,7 @@ from ..settings import Cache
 from ..signature import Shape
 from ..symbols import Symbol
 from .collect import ADD_ALL
-from .program import Instruction, apply, constant
+from .instructions import Instruction, apply, constant
 
 OUTER, CROSSPROD, SCATTER_ADD = OPS["outer"], OPS["crossprod"], OPS["scatter_add"]
 ASUM, EXP = OPS["asum"], OPS["exp"]

@@ -3,7 +3,7 @@
 There is no batch to make: one node waits for the symbol that was drawn of the last.
 Products and lookups are NumPy's, but what is elementwise, a dozen calls on a vector or
 two, is one kernel, the same as that of a batch.  This module imports ``composite``,
-``fusing``, ``kernels``, ``lowering``, ``paying``, ``program`` and ``recursions``.
+``fusing``, ``kernels``, ``lowering``, ``paying``, ``instructions`` and ``recursions``.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from ..settings import Cache
 from . import kernels
 from .chains import AXES
 from .fusing import Group, arranged
+from .instructions import Instruction
 from .lowering import UFUNCS
 from .paying import PLACE, Account
-from .program import Instruction
 from .recursions import flat
 
 _alone = Cache("kinds of nodes computed alone", 1 << 8)

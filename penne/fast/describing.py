@@ -1,6 +1,6 @@
 """A recursion as one kernel: its items and arrays as ``chains`` describes them.
 
-This module imports ``fusing``, ``program``, ``chains`` and ``threads``.
+This module imports ``fusing``, ``instructions``, ``chains`` and ``threads``.
 """
 
 from math import prod
@@ -25,7 +25,7 @@ from .chains import (
     Step,
 )
 from .fusing import JOIN, PRODUCTS, Group, Place, is_joined, named
-from .program import Instruction
+from .instructions import Instruction
 
 
 class Impossible(Exception):

@@ -12,8 +12,8 @@ from ..composite import Slots
 from ..graph import Expression
 from . import buffers, store
 from .collect import Collected, Kind
+from .instructions import Irregular
 from .outline import Outline
-from .program import Irregular
 from .programs import Program, Recursion
 from .ragged import taken_apart
 from .recipe import Plan, Recipe

@@ -2,9 +2,8 @@
 
 A group is a run of instructions over one domain, rows x width, none of which waits for
 anything else that waits for the group; the rows of an array that is in no space are all
-its own.  Slices of an array and blocks of one that is
-joined are columns of that array.  This module imports ``program``, ``order`` and
-``kernels``.
+its own.  Slices of an array and blocks of one that is joined are columns of that array.
+This module imports ``chains``, ``formulas``, ``order`` and ``instructions``.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -17,18 +16,18 @@ import numpy as np
 from ..graph import OPS
 from .chains import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step
 from .formulas import supports
+from .instructions import Instruction
 from .order import Block
-from .program import Instruction
 
 SLICE, JOIN, RESHAPE = OPS["slice_axes"], OPS["concatenate"], OPS["reshape"]
 _REDUCING = {OPS[name] for name in ("asum", "amax", "amin", "logsumexp")}
 PRODUCTS = OPS["vecmat"], OPS["matmat"]
 _VECVEC = OPS["vecvec"]
 
-Domain = tuple[int | None, tuple[int, ...], int]
 # a space, the rows of a row of it, the width; in no space, all rows
-Node = tuple[Any, list[Instruction], list[Instruction]]
+Domain = tuple[int | None, tuple[int, ...], int]
 # an item, the instructions in it, and what they need
+Node = tuple[Any, list[Instruction], list[Instruction]]
 
 
 class Place(NamedTuple):

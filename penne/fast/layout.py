@@ -2,7 +2,8 @@
 
 Rows of a recursion stand in the order of their levels, so that a level is a slice;
 within a level longest chains come first, so that what the next level takes is mostly a
-slice too.  This module imports ``structure``, ``order`` and ``program``.
+slice too.  This module imports ``collect``, ``structure`` and
+``instructions``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..rows import Grouping
 from .collect import ROW, ROWS, SLOT, Source, source_of
-from .program import SEGMENTS, Instruction, Irregular
+from .instructions import SEGMENTS, Instruction, Irregular
 from .structure import ANY, LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]

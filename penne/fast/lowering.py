@@ -2,7 +2,7 @@
 
 Ops obey the law of leading axes, so their forward serves as it is; some have a better
 way for a batch, or can write to an array that is there.  This module imports
-``program``, ``products`` and ``buffers``.
+``instructions``, ``products`` and ``buffers``.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from ..graph import OPS
 from ..rows import Grouping
 from ..signature import signature
 from .buffers import empty
+from .instructions import Instruction
 from .products import product
-from .program import Instruction
 
 Array = np.ndarray[Any, Any]
 Batch = Callable[..., Any]  # (*arrays, out=None) -> array

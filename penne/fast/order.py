@@ -2,7 +2,7 @@
 
 The instructions that feed themselves through rows of other levels are the recursions
 of the graph, and there are few.  Within a level, what a ``take`` reads and what a
-``scatter`` adds to belongs to other levels.  This module imports ``program`` and
+``scatter`` adds to belongs to other levels.  This module imports ``instructions`` and
 ``components``.
 
 After Cavs (Xu et al. 2018, *Cavs: An Efficient Runtime System for Dynamic Neural
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .adjoint import reachable
 from .components import components
-from .program import Instruction, Irregular
+from .instructions import Instruction, Irregular
 
 READING = ("take", "spread", "logsum")  # rows of other levels
 CROSSING = (*READING, "scatter")

@@ -18,10 +18,10 @@ from .chains import ROW, SCALAR, Chain, Loop
 from .collect import Source
 from .describing import described
 from .fusing import Group, Node, Place, arranged, drawn_in, is_joined, places
+from .instructions import LOSS, SEGMENTS, Builder, Instruction
 from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import READING, Block, blocks
 from .paying import PLACE, Account
-from .program import LOSS, SEGMENTS, Builder, Instruction
 from .rewriting import (
     drop_broadcasts,
     pack_products,

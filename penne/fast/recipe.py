@@ -23,8 +23,8 @@ from .buffers import empty
 from .collect import ROW, ROWS, Collected, Source, source_of
 from .first_steps import joined
 from .halves import halves
+from .instructions import Irregular
 from .layout import Layout
-from .program import Irregular
 from .programs import Program
 from .roles import told_apart
 from .running import Run

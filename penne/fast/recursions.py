@@ -16,10 +16,10 @@ from . import threads
 from .chains import AXES, FULL, PACKED, SCALAR
 from .describing import Kernel
 from .fusing import SLICE, Group, is_joined
+from .instructions import Instruction
 from .layout import Layout
 from .lowering import added
 from .packing import address, packed
-from .program import Instruction
 from .programs import Program, Recursion
 
 Array = np.ndarray[Any, Any]

@@ -1,6 +1,6 @@
 """Programs made smaller: other names resolved, products of one factor made one.
 
-This module imports ``program`` and ``adjoint``.
+This module imports ``instructions`` and ``adjoint``.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ from typing import Any
 from ..dtypes import ArrayType, typed
 from ..graph import OPS
 from .adjoint import reachable
-from .program import Instruction, apply
+from .instructions import Instruction, apply
 
 VECMAT, MATMAT = OPS["vecmat"], OPS["matmat"]
 MATVEC, TRANSPOSE = OPS["matvec"], OPS["transpose"]

@@ -2,8 +2,7 @@
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
 elementwise instructions at once.  This module imports ``programs``, ``layout``,
-``lowering``, ``fusing``, ``recursions``, ``buffers``, ``threads``, ``sums`` and
-``kernels``.
+``lowering``, ``fusing``, ``recursions``, ``buffers``, ``threads`` and ``sums``.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +18,9 @@ from . import threads
 from .buffers import empty
 from .chains import FULL, ROW
 from .fusing import Group, is_joined
+from .instructions import Instruction
 from .layout import Layout
 from .lowering import JOIN, added, logsummed, taken
-from .program import Instruction
 from .programs import Program, Recursion
 from .recursions import flat, prepared, whole_arrays
 from .sums import adding, numbered

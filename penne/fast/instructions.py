@@ -1,4 +1,4 @@
-"""Programs: the ops of all kinds of a graph, each once, over spaces of rows.
+"""Instructions: the ops of all kinds of a graph, each once, over spaces of rows.
 
 A *space* is a set of rows: those of a kind, or of the arguments of wide nodes.  An
 instruction computes one array: of a space, with the rows along the first axis, or
