@@ -21,7 +21,7 @@ from penne import *
 from penne import caches, fast, plain
 from penne.compute import compute_loss_and_gradients
 from penne.fast import recipe
-from penne.fast.programs import Program
+from penne.fast.program import Program
 from penne.graph import OPS
 from penne.recurrent.variants import StandardLSTM
 

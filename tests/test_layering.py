@@ -142,7 +142,7 @@ ORDER = [
     "fast.fusing",
     "fast.describing",
     "fast.lowering",
-    "fast.programs",
+    "fast.program",
     "fast.layout",
     "fast.recursions",
     "fast.running",

@@ -1,7 +1,7 @@
 """What the fast executor makes of a graph, in words.
 
 This module imports ``collect``, ``outline``, ``ragged``, ``recipe``,
-``programs``, ``recursions``, ``buffers`` and ``store``.
+``program``, ``recursions``, ``buffers`` and ``store``.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from . import buffers, store
 from .collect import Collected, Kind
 from .instructions import Irregular
 from .outline import Outline
-from .programs import Program, Recursion
+from .program import Program, Recursion
 from .ragged import taken_apart
 from .recipe import Plan, Recipe
 from .recursions import shares

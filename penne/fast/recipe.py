@@ -25,7 +25,7 @@ from .first_steps import joined
 from .halves import halves
 from .instructions import Irregular
 from .layout import Layout
-from .programs import Program
+from .program import Program
 from .roles import told_apart
 from .running import Run
 from .strangers import greet

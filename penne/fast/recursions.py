@@ -1,6 +1,6 @@
 """Running a recursion: by its kernel, whose rows threads share, or level by level.
 
-This module imports ``programs``, ``layout``, ``describing``, ``fusing``, ``chains``,
+This module imports ``program``, ``layout``, ``describing``, ``fusing``, ``chains``,
 ``lowering``, ``packing`` and ``threads``.
 """
 
@@ -20,7 +20,7 @@ from .instructions import Instruction
 from .layout import Layout
 from .lowering import added
 from .packing import address, packed
-from .programs import Program, Recursion
+from .program import Program, Recursion
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[int], None]  # of a level

@@ -1,7 +1,7 @@
 """Running a program on the rows of one graph.
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
-elementwise instructions at once.  This module imports ``programs``, ``layout``,
+elementwise instructions at once.  This module imports ``program``, ``layout``,
 ``lowering``, ``fusing``, ``recursions``, ``buffers``, ``threads`` and ``sums``.
 """
 
@@ -21,7 +21,7 @@ from .fusing import Group, is_joined
 from .instructions import Instruction
 from .layout import Layout
 from .lowering import JOIN, added, logsummed, taken
-from .programs import Program, Recursion
+from .program import Program, Recursion
 from .recursions import flat, prepared, whole_arrays
 from .sums import adding, numbered
 
