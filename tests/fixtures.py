@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from penne import compute_gradients, default_dtype, fast
-from penne.fast import Fast, recipe
+from penne import caches, compute_gradients, default_dtype, fast
+from penne.fast.deciding import every_size
+from penne.fast.executor import Fast
 from penne.graph import OPS
 from penne.operators import NUMPY
 
@@ -53,20 +54,18 @@ def kernels_apart(tmp_path_factory, monkeypatch):
 
 def any_size(patch):
     """Graphs are batched whatever their size and kinds, until the patch ends."""
-    patch.setattr(fast, "LEAST_NODES", 0)
-    patch.setattr(fast, "MOST_KINDS", 1)
+    patch.setattr(every_size, "default", True)
 
 
 def usual_size(patch):
     """Small graphs and those of many kinds are not, as for a user."""
-    patch.setattr(fast, "LEAST_NODES", 30)
-    patch.setattr(fast, "MOST_KINDS", 0.7)
+    patch.setattr(every_size, "default", False)
 
 
 def forget():
     """No graph is known."""
-    for cache in (fast._seen, recipe._programs, recipe._layouts):
-        cache.clear()
+    for name in ("graphs seen", "programs", "layouts"):
+        caches()[name].clear()
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penne import *
-from penne import caches, cell, fast
-from penne.fast import recipe
+from penne import caches, cell
 
 V, P, H = 6, 5, 3
 SCORES = ("dot", "general", "additive")
@@ -239,5 +238,5 @@ def test_attention_by_kernels(score, fed, monkeypatch):
     for rng in range(2):
         lengths = np.random.default_rng(rng).integers(1, 6, (7, 2)).tolist()
         gradients(Reader(score, fed).loss(words(lengths, rng)), 1e-11)
-    fast._seen.clear()
-    recipe._programs.clear()
+    caches()["graphs seen"].clear()
+    caches()["programs"].clear()

@@ -50,13 +50,11 @@ def test_plain_for_a_block():
 
 def test_small_graphs_run_plain(monkeypatch):
     """A graph of few nodes, or of almost as many kinds, is not batched."""
+    usual_size(monkeypatch)
     p = weights(H)
-    few = asum(tanh(p) * 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(fast, "LEAST_NODES", 30)
-        agree(few, batched=False)
-    monkeypatch.setattr(fast, "MOST_KINDS", 0.7)
-    agree(few, batched=False)
+    agree(asum(tanh(p) * 2), batched=False)
+    agree(sum(asum(tanh(weights(n)) * 2) for n in range(1, 20)), batched=False)
+    agree(sum(asum(tanh(p * n) * 2) for n in range(1, 99)))
 
 
 def test_counts():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import penne
 from penne import *
-from penne import cell, fast
+from penne import caches, cell, fast
 from penne.compute import PLAIN
 from penne.fast.collect import Collected
 from penne.fast.components import components
@@ -207,8 +207,8 @@ def test_nan_is_named():
 @pytest.mark.parametrize("compiled", [False, True])
 def test_weights_of_two_dtypes(compiled, monkeypatch):
     """Products of the same rows with weights of two dtypes are each of its own."""
-    fast._seen.clear()
-    fast.recipe._programs.clear()
+    for name in ("graphs seen", "programs"):
+        caches()[name].clear()
     monkeypatch.setenv("PENNE_FAST", "compiled" if compiled else "1")
     rng = np.random.default_rng(0)
     W, U = rng.normal(size=(2, 4, 4))

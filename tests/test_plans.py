@@ -15,7 +15,7 @@ from programs import weights
 
 from penne import *
 from penne import caches, cell, fast
-from penne.fast import outline, strangers, sums
+from penne.fast import deciding, executor, outline, strangers, sums
 from penne.graph import topological
 from penne.recurrent.variants import StandardLSTM
 
@@ -25,7 +25,7 @@ KINDS = [Simple, LSTM, GRU, StandardLSTM]
 
 def seen():
     """How many graphs that differ were planned."""
-    return len(fast._seen)
+    return len(caches()["graphs seen"])
 
 
 # --- what is alike --------------------------------------------------------------------
@@ -117,12 +117,12 @@ def test_a_plan_keeps_no_graph_alive():
 
 def test_the_first_sight_of_few_nodes_makes_no_plan(monkeypatch):
     """A small graph is planned when it has come several times."""
-    monkeypatch.setattr(fast, "LEAST_NODES", 10)
+    usual_size(monkeypatch)
     r = LSTM(-V, H, rng=0)
     before = fast.stats()["batched"]
-    for k in range(1, fast.AGAIN + 2):
+    for k in range(1, deciding.AGAIN + 2):
         gradients(asum(r.transduce([1, 2])[-1]))
-        assert fast.stats()["batched"] - before == max(0, k + 1 - fast.AGAIN)
+        assert fast.stats()["batched"] - before == max(0, k + 1 - deciding.AGAIN)
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=12))
@@ -291,8 +291,8 @@ def grown(seed):
 def _usual(monkeypatch):
     """What pays is batched; a graph has many kinds if it has one to 20 nodes."""
     usual_size(monkeypatch)
-    monkeypatch.setattr(fast, "MIXED", 0.05)
-    monkeypatch.setattr(fast, "DEAR", 0)
+    monkeypatch.setattr(deciding, "MIXED", 0.05)
+    monkeypatch.setattr(deciding, "DEAR", 0)
     strangers._met.clear()
     strangers.in_vain.counts.clear()
     strangers.irregular.counts.clear()
@@ -302,8 +302,10 @@ def _usual(monkeypatch):
 def test_no_program_is_made_for_what_comes_once(monkeypatch):
     """Of graphs each of which has another structure with many kinds, none is planned,
     and most are not looked at."""
-    looked, collected = [], fast.Collected
-    monkeypatch.setattr(fast, "Collected", lambda *a: looked.append(0) or collected(*a))
+    looked, collected = [], executor.Collected
+    monkeypatch.setattr(
+        executor, "Collected", lambda *a: looked.append(0) or collected(*a)
+    )
     before = caches()["programs"].made
     for length in range(12, 40):
         gradients(attentive(length))
@@ -353,7 +355,7 @@ def read(words):
 def test_what_is_computed_sooner_than_planned_waits_until_it_comes_again(monkeypatch):
     """One short word after another is computed op by op; the third time that a graph
     comes, and where there are many words at once, it is batched."""
-    monkeypatch.setattr(fast, "DEAR", 7)
+    monkeypatch.setattr(deciding, "DEAR", 7)
 
     def batched(words, times):
         before = fast.stats()["batched"]
@@ -362,7 +364,7 @@ def test_what_is_computed_sooner_than_planned_waits_until_it_comes_again(monkeyp
         return fast.stats()["batched"] - before
 
     word = [0, 1, 2, 3, 4, 0, 1]
-    assert len(topological([read([word])])) > fast.LEAST_NODES
+    assert len(topological([read([word])])) > deciding.LEAST_NODES
     assert batched([word], 2) == 0
     assert batched([word], 2) == 2
     assert batched([word[:k] for k in range(1, 8)] * 8, 1) == 1
@@ -383,9 +385,9 @@ def rounds(count):
 def test_what_was_irregular_is_not_tried_as_regular_each_time(monkeypatch):
     """A graph of the same ops as others that were irregular is collected once, not
     twice, and is right."""
-    ways, collected = [], fast.Collected
+    ways, collected = [], executor.Collected
     monkeypatch.setattr(
-        fast, "Collected", lambda *a: ways.append(a[3]) or collected(*a)
+        executor, "Collected", lambda *a: ways.append(a[3]) or collected(*a)
     )
     for count in range(3, 21):
         gradients(rounds(count))

@@ -1,10 +1,10 @@
 """What the fast executor makes of a graph, in words.
 
-This module imports ``collect``, ``outline``, ``ragged``, ``recipe``,
-``program``, ``recursions``, ``buffers`` and ``store``.
+This module imports ``collect``, ``deciding``, ``outline``, ``ragged``,
+``recipe``, ``program``, ``recursions``, ``buffers`` and ``store``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..composite import Slots
 from ..graph import Expression
 from . import buffers, store
 from .collect import Collected, Kind
+from .deciding import why_not
 from .instructions import Irregular
 from .outline import Outline
 from .program import Program, Recursion
@@ -31,9 +32,14 @@ class Explanation(str):
         return str(self)
 
 
-def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explanation:
-    """How a loss and its gradients are computed; ``few``: why a graph, regular or not,
-    is not worth batching."""
+def explain(loss: Expression) -> Explanation:
+    """How a loss and its gradients are computed: what runs with what, what runs alone
+    and why, recursions, kernels, the time of each part, and memory.
+
+    >>> from penne import constant
+    >>> explain(constant(1.0) + 1)
+    1 node of 1 kind, 1 of them alone: too few to batch, computed op by op
+    """
     if not isinstance(loss, Expression):
         kind = type(loss).__name__
         raise TypeError(f"explain: takes a loss, one expression, got {kind}: {loss!r}")
@@ -42,12 +48,12 @@ def explained(loss: Expression, few: Callable[[Collected, bool], str]) -> Explan
     order = outline.ordered()
     graph = Collected(order, {}, [loss], apart=taken_apart(order, [loss]))
     collected = perf_counter()
-    if why := few(graph, True):
+    if why := why_not(graph, True):
         return Explanation(f"{_summary(graph)}: {why}")
     try:
         recipe = Recipe(Plan(graph, outline.place, [loss], False, True), outline.nodes)
     except Irregular as error:
-        why = few(Collected(order, {}, [loss], False), False)
+        why = why_not(Collected(order, {}, [loss], False), False)
         how = why or "with fewer batches"
         return Explanation(f"{_summary(graph)}: irregular, {how} ({error})")
     scheduled = perf_counter()

@@ -290,6 +290,17 @@ class Evaluation:
         arrays = self.arrays
         return {x: Later(x, values, rows, arrays) for x, rows in self.recipe.nodes}
 
+    def enter(
+        self, values: dict[Expression, Any], leaves: Sequence[Expression] | None
+    ) -> None:
+        """Enter into ``values`` what was asked for, and these of the leaves, or all."""
+        drawn = self.drawn
+        values.update(
+            drawn if leaves is None else {x: drawn[x] for x in leaves if x in drawn}
+        )
+        values.update(self.asked())
+        values.update(self.later(values))
+
     def gradients(self, sparse: bool) -> dict[Any, Any]:
         """By parameter, its gradient."""
         leaves, found = self.recipe.leaves, dict[Any, Any]()

@@ -6,32 +6,26 @@ This module imports ``fast``.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .. import fast
-from ..doorway import executor, plain
+from ..compute import PLAIN
+from ..doorway import executor
+from ..fast.deciding import every_size
+from ..fast.executor import FAST
 
 
 @contextmanager
 def batching() -> Iterator[None]:
     """The executor that batches, for all it can, whatever the size."""
-    before = fast.LEAST_NODES, fast.MOST_KINDS
-    fast.LEAST_NODES, fast.MOST_KINDS = 0, 1
-    try:
-        with fast.enable():
-            yield
-    finally:
-        fast.LEAST_NODES, fast.MOST_KINDS = before
+    with executor.within(FAST), every_size.within(True):
+        yield
 
 
 @contextmanager
 def process(name: str) -> Iterator[None]:
     """The executor "plain" or "fast" (for any size) for the whole process."""
-    before = executor.default, fast.LEAST_NODES, fast.MOST_KINDS
+    before = executor.default, every_size.default
+    fast = name == "fast"
+    executor.default, every_size.default = FAST if fast else PLAIN, fast
     try:
-        if name == "fast":
-            fast.LEAST_NODES, fast.MOST_KINDS = 0, 1
-            fast.enable()
-        else:
-            plain()
         yield
     finally:
-        executor.default, fast.LEAST_NODES, fast.MOST_KINDS = before
+        executor.default, every_size.default = before
