@@ -356,9 +356,7 @@ class Op:
         types = [_cast(x, c).type for x, c in zip(mixed, casts)]
         shapes = [t.shape for t in types]
         params = shared(self, self.normalize(self.name, shapes, params))
-        fixed = self.signature
-        text = fixed if isinstance(fixed, str) else fixed(*shapes, **params)
-        shape = signature(text).infer(self.name, shapes)
+        shape = signature(self.signature, shapes, **params).infer(self.name, shapes)
         dtype = self.dtype([t.dtype for t in types], params)
         strength = max([WEAK, *(t.strength for t in types if t.dtype.kind == "f")])
         kept = all(c is None for c in casts)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Rule, dtype_rule, promoted_dtype
-from .signature import Shape, Signature, broadcast_shapes, signature
+from .signature import Shape, Signature, Text, broadcast_shapes, signature
 
 Array = np.ndarray[Any, Any]
 
 
 def prepared(
-    forward: Callable[..., Any], text: str | Callable[..., str], rules: dict[str, Any]
+    forward: Callable[..., Any], text: Text, rules: dict[str, Any]
 ) -> Callable[..., Any]:
     """``forward`` as an op needs it, and ``rules`` with a dtype rule for a dtype.
 
@@ -49,7 +49,7 @@ def _check(forward: Any, text: Any) -> None:
 
 
 def looped(
-    forward: Callable[..., Any], text: str | Callable[..., str], dtype: Rule
+    forward: Callable[..., Any], text: Text, dtype: Rule
 ) -> Callable[..., Array]:
     """``forward``, a function of core axes alone, on arrays with leading axes too.
 
@@ -60,7 +60,7 @@ def looped(
     @wraps(forward)
     def called(*arrays: Array, **params: Any) -> Array:
         shapes = [np.shape(a) for a in arrays]
-        known = signature(text if isinstance(text, str) else text(*shapes, **params))
+        known = signature(text, shapes, **params)
         kind = dtype([a.dtype for a in arrays], params)
         whole = np.empty(known.infer(forward.__name__, shapes), kind)
         loop, wide = _spread(arrays, shapes, known)

@@ -8,12 +8,14 @@ result, a sum of names (``"(a),(b)->(a+b)"``).
 This module imports ``grammar``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from .grammar import parsed
 
 Shape = tuple[int, ...]
+Text = str | Callable[..., str]
 
 
 class Signature:
@@ -60,8 +62,10 @@ class Signature:
         return ValueError(f"{name}: {wrong}, {self.text}, got {seen}")
 
 
-def signature(text: str) -> Signature:
-    """The signature written as ``text``; parsed once, unless it is a long one."""
+def signature(text: Text, shapes: Sequence[Shape] = (), /, **params: Any) -> Signature:
+    """The signature written as ``text``, or as what that gives for arguments of these
+    ``shapes`` and static ``params``; parsed once, unless it is a long one."""
+    text = text if isinstance(text, str) else text(*shapes, **params)
     return _known(text) if len(text) < 256 else Signature(text)
 
 

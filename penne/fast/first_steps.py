@@ -16,7 +16,7 @@ from typing import Any
 from ..composite import PROJECT, Composite, Slots
 from ..graph import OPS, Expression, Op, Parameter
 from ..settings import Cache
-from ..signature import Shape
+from ..signature import Shape, signature
 from .collect import Collected, Kind, plain_type
 
 ASTYPE, MATMAT, VECMAT = OPS["astype"], OPS["matmat"], OPS["vecmat"]
@@ -176,8 +176,7 @@ def _text(op: Op, shapes: Sequence[Shape], params: Any) -> str:
     """The core axes that an op sees."""
     if op is PROJECT or isinstance(op, Composite) or not op.batch:
         return str(shapes)
-    text = op.signature
-    return text if isinstance(text, str) else text(*shapes, **params)
+    return signature(op.signature, shapes, **params).text
 
 
 def _union(kind: Kind, parts: Sequence[Kind]) -> Kind:

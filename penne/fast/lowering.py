@@ -64,9 +64,7 @@ def _pads(x: Instruction) -> list[int]:
     if x.space is None:
         return [0] * len(x.inputs)
     shapes = [y.type.shape for y in x.inputs]
-    text = x.op.signature
-    text = text if isinstance(text, str) else text(*shapes, **x.params)
-    core = signature(text).inputs
+    core = signature(x.op.signature, shapes, **x.params).inputs
     leading = [len(s) - len(c) for s, c in zip(shapes, core)]
     most = max(leading)
     return [0 if y.space is None else most - n for y, n in zip(x.inputs, leading)]

@@ -255,9 +255,8 @@ def _where(
     op: Op, params: Any, shapes: Sequence[Shape], axes: Sequence[Axis]
 ) -> tuple[int, Op | None] | None:
     """The axis of the result along which there are rows, or how they are summed."""
-    text = op.signature
-    parsed = signature(text if isinstance(text, str) else text(*shapes, **params))
-    inputs, output = parsed.inputs, parsed.output
+    known = signature(op.signature, shapes, **params)
+    inputs, output = known.inputs, known.output
     found: set[Any] = set()
     for shape, core, axis in zip(shapes, inputs, axes):
         if axis is None:

@@ -44,9 +44,7 @@ Given = tuple[tuple[str, Any], ...]
 
 
 def _slope_signature(_: Shape, *shapes: Shape, of: Op, wrt: int, given: Given) -> str:
-    text = of.signature
-    text = text if isinstance(text, str) else text(*shapes, **dict(given))
-    known = signature(text)
+    known = signature(of.signature, shapes, **dict(given))
     groups = [group(*core) for core in (known.output, *known.inputs)]
     return f"{','.join(groups)}->{groups[1 + wrt]}"
 

@@ -173,10 +173,8 @@ def _padded(array: Array, ndim: int, core: int) -> Array:
 def core_axes(x: Expression) -> list[int]:
     """How many axes of each argument the signature of ``x.op`` names."""
     assert x.op is not None
-    text = x.op.signature
-    if not isinstance(text, str):
-        text = text(*(a.shape for a in x.args), **x.params)
-    return list(map(len, signature(text).inputs))
+    known = signature(x.op.signature, [a.shape for a in x.args], **x.params)
+    return list(map(len, known.inputs))
 
 
 def _gradient(row: Row, case: Call) -> None:
