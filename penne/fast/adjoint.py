@@ -19,7 +19,7 @@ from ..settings import Cache
 from ..signature import Shape
 from ..symbols import Symbol
 from .collect import ADD_ALL
-from .instructions import Instruction, apply, constant
+from .instructions import Instruction, apply, constant, users_of
 
 OUTER, CROSSPROD, SCATTER_ADD = OPS["outer"], OPS["crossprod"], OPS["scatter_add"]
 ASUM, EXP = OPS["asum"], OPS["exp"]
@@ -161,10 +161,7 @@ def _active(
     order: Sequence[Instruction], wrt: Sequence[Instruction]
 ) -> set[Instruction]:
     """What is made of ``wrt``, but for what ``detach`` cuts off."""
-    users: dict[Instruction, list[Instruction]] = {}
-    for y in order:
-        for x in y.inputs:
-            users.setdefault(x, []).append(y)
+    users = users_of(order)
     active, stack = set(wrt), list(wrt)
     while stack:
         for y in users.get(stack.pop(), ()):

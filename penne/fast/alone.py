@@ -18,7 +18,7 @@ from ..settings import Cache
 from . import kernels
 from .chains import AXES
 from .fusing import Group, arranged
-from .instructions import Instruction
+from .instructions import Instruction, users_of
 from .lowering import UFUNCS
 from .paying import PLACE, Account
 from .recursions import flat
@@ -73,10 +73,7 @@ class Alone:
     def _items(self, nested: bool) -> list[Any]:
         """The steps in order, with what is elementwise in groups."""
         steps = self.slots[self.op.count :]
-        users: dict[Instruction, list[Instruction]] = {}
-        for x in steps:
-            for y in x.inputs:
-                users.setdefault(y, []).append(x)
+        users = users_of(steps)
         asked = {self.slots[k] for k in self.kept}
 
         def kept(x: Instruction, mine: set[Instruction]) -> bool:

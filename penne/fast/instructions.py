@@ -20,7 +20,7 @@ added up:
 This module imports ``structure``, ``composite`` and ``ops``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -87,6 +87,15 @@ class Tuple:
             column = self.column._replace(type=type)
             self.found[slot] = self.builder.column(self.k, self.j, column, slot)
         return self.found[slot]
+
+
+def users_of(order: Iterable[Instruction]) -> dict[Instruction, list[Instruction]]:
+    """By instruction those of ``order`` that take it, once for each time."""
+    found: dict[Instruction, list[Instruction]] = {}
+    for y in order:
+        for x in y.inputs:
+            found.setdefault(x, []).append(y)
+    return found
 
 
 class Builder:

@@ -18,7 +18,7 @@ from .chains import ROW, SCALAR, Chain, Loop
 from .collect import Source
 from .describing import described
 from .fusing import Group, Node, Place, arranged, drawn_in, is_joined, places
-from .instructions import LOSS, SEGMENTS, Builder, Instruction
+from .instructions import LOSS, SEGMENTS, Builder, Instruction, users_of
 from .lowering import DIRECT, UFUNCS, batch_of, cross
 from .order import READING, Block, blocks
 from .paying import PLACE, Account
@@ -42,7 +42,6 @@ GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything 
 MOVES = ("take", "scatter", "spread", "pick", "place", "whole", "rows", "reshape")
 SHAPES = ("reshape", "broadcast", "transpose", "slice_axes", "add_all", "detach")
 ARITHMETIC = {*UFUNCS, *(OPS[name] for name in SHAPES)}
-Users = dict[Instruction, list[Instruction]]
 
 
 class Made(dict[int, Any]):
@@ -160,11 +159,7 @@ class Program:
     def _arrange(self) -> None:
         """Fuse, and put everything in order."""
         parts = blocks([*self.outputs, *self.gradients])
-        self.users: Users = {}
-        for block in parts:
-            for x in block.instructions:
-                for y in x.inputs:
-                    self.users.setdefault(y, []).append(x)
+        self.users = users_of(x for block in parts for x in block.instructions)
         if store.available():
             parts = drawn_in(parts, self.users, self.kept)
         order = [x for block in parts for x in block.instructions]

@@ -11,7 +11,7 @@ from typing import Any
 from ..dtypes import ArrayType, typed
 from ..graph import OPS
 from .adjoint import reachable
-from .instructions import Instruction, apply
+from .instructions import Instruction, apply, users_of
 
 VECMAT, MATMAT = OPS["vecmat"], OPS["matmat"]
 MATVEC, TRANSPOSE = OPS["matvec"], OPS["transpose"]
@@ -187,10 +187,7 @@ def sum_together(order: Iterable[Instruction]) -> None:
     """Sums over the rows of what is joined, as gradients of the biases of several gates
     are, become parts of one sum; so do the gradients of lookups by the same symbols."""
     order = list(order)
-    users: dict[Instruction, list[Instruction]] = defaultdict(list)
-    for y in order:
-        for x in y.inputs:
-            users[x].append(y)
+    users = users_of(order)
     for y in order:
         joins = y.op is JOIN and y.space is not None and y.params["axis"] == -1
         if joins and len(set(y.inputs)) == len(y.inputs):
@@ -203,7 +200,7 @@ def _sum_parts(y: Instruction, users: dict[Instruction, list[Instruction]]) -> N
     sums: dict[Any, list[tuple[Instruction, int]]] = defaultdict(list)
     for x in y.inputs:
         width = x.type.shape[-1]
-        for t in users[x]:
+        for t in users.get(x, ()):
             if t.op == "total" and t.type.shape == (width,):
                 sums["total", None].append((t, start))
             elif (
