@@ -167,15 +167,26 @@ def _written(
         if dead:
             lines.append(" = ".join([*(names[j] for j in dead), "None"]))
         given = [names[j] for j in places]
-        scope[f"f{k}"] = op.forward
-        if params:
-            scope[f"p{k}"] = params
-            given.append(f"**p{k}")
-        lines.append(f"{names[count + k]} = f{k}({', '.join(given)})")
+        lines.append(line(k, names[count + k], op, given, params, scope))
     head = f"def written({', '.join(names[:count])}):"
     exec("\n    ".join([head, *reversed(lines)]), scope)
     made: Callable[..., list[Any]] = scope["written"]
     return made
+
+
+def line(
+    k: int,
+    name: str,
+    op: Op,
+    given: Sequence[str],
+    params: Mapping[str, Any],
+    scope: dict[str, Any],
+) -> str:
+    """The line of Python of step k: ``name`` is what ``op`` makes of what is ``given``.
+    What else it names is entered into ``scope``."""
+    scope[f"f{k}"], scope[f"p{k}"] = op.forward, params
+    rest = [f"**p{k}"] if params else []
+    return f"{name} = f{k}({', '.join([*given, *rest])})"
 
 
 class Computed(list[Any]):

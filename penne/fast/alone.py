@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..composite import Composite, Computed, Slots
+from ..composite import Composite, Computed, Slots, line
 from ..graph import Expression
 from ..settings import Cache
 from . import kernels
@@ -93,7 +93,8 @@ class Alone:
             if isinstance(item, Group):
                 lines += _call(k, item, names, scope)
             else:
-                lines.append(_step(k, item, names, scope))
+                given = [names[y] for y in item.inputs]
+                lines.append(line(k, names[item], item.op, given, item.params, scope))
         slots = [
             names[self.slots[k]] if k in self.kept else "None" for k in number.values()
         ]
@@ -109,16 +110,6 @@ def _instructions(op: Composite, type: Slots) -> list[Instruction]:
         inputs = [slots[k] for k in places]
         slots.append(Instruction(inner, inputs, kind, None, params))
     return slots
-
-
-def _step(k: int, x: Instruction, names: dict[Any, str], scope: dict[str, Any]) -> str:
-    """The line of one step."""
-    given = [names[y] for y in x.inputs]
-    scope[f"f{k}"] = x.op.forward
-    if x.params:
-        scope[f"p{k}"] = x.params
-        given.append(f"**p{k}")
-    return f"{names[x]} = f{k}({', '.join(given)})"
 
 
 def _call(
