@@ -6,21 +6,31 @@ all lengths.  This module imports ``settings``, ``chains``, ``helpers``, ``writi
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..settings import Cache
 from .chains import AXES, FULL, Apply, Chain, Dot, Gather, Loop
 from .helpers import pasted
-from .store import function, stored
+from .store import array_type, function, stored
 from .writing import Writer
 
 _kernels = Cache("kernels", 512)
-_INDEX = "Array(int64, 1, 'C', readonly=True)"
+_INDEX = array_type("int64", 1)
 
 
-def _numba_type(kind: int, dtype: str, written: bool) -> str:
-    """The type of an array, as numba writes it; one that is read may be read-only."""
-    dtype = "boolean" if dtype == "bool" else dtype
-    return f"Array({dtype}, {AXES[kind]}, 'C', readonly={not written})"
+def _type(kind: int, dtype: str, written: bool) -> str:
+    """The type of an array of a class; one that is only read may be read-only."""
+    return array_type(dtype, AXES[kind], not written)
+
+
+def _known(
+    kernel: Any, source: Callable[[Any], tuple[str, str, str]]
+) -> Callable[..., None]:
+    """The function of a kernel, of which ``source`` gives the text and signature."""
+    found: Callable[..., None] | None = _kernels.get(kernel)
+    if found is None:
+        found = _kernels[kernel] = function(*source(kernel))
+    return found
 
 
 def bulk(chain: Chain) -> Callable[..., None]:
@@ -34,10 +44,7 @@ def bulk(chain: Chain) -> Callable[..., None]:
     input, and not given again.  Arrays of other types, numbers of dimensions or layouts
     raise TypeError.
     """
-    found: Callable[..., None] | None = _kernels.get(chain)
-    if found is None:
-        found = _kernels[chain] = function(*_bulk_source(chain))
-    return found
+    return _known(chain, _bulk_source)
 
 
 def bulk_text(chain: Chain) -> str:
@@ -46,10 +53,8 @@ def bulk_text(chain: Chain) -> str:
 
 
 def _bulk_source(chain: Chain) -> tuple[str, str, str]:
-    inputs = [
-        _numba_type(*x, written=k in chain.over) for k, x in enumerate(chain.inputs)
-    ]
-    outputs = [_numba_type(*x, written=True) for x in chain.written()]
+    inputs = [_type(*x, written=k in chain.over) for k, x in enumerate(chain.inputs)]
+    outputs = [_type(*x, written=True) for x in chain.written()]
     types = ["int64", "int64", "int64", _INDEX, *inputs, *outputs]
     return bulk_text(chain), "kernel", ", ".join(types)
 
@@ -76,19 +81,16 @@ def loop(spec: Loop) -> Callable[..., None]:
     level l has the nodes starts[l]..stops[l]-1, each with ``block`` rows, of which it
     computes those from ``low`` to ``high`` (node n has the rows n*block+low..
     n*block+high-1; where that is not all of them, a level has at most one node).
-    starts, stops, at, widths and each of the
-    indices are 1-D arrays of int64; widths[k] is the width of the k-th ``Apply``.
-    FULL arrays are 2-D with a row for each row of a node, ROW arrays 1-D; FEATURE
-    (1-D), SCALAR (0-D) and PACKED (1-D) arrays are whole, all C-contiguous.  Arrays
-    that no item writes may be read-only.  What is written may be read by later items
-    and levels; no array overlaps another, nor has an item the same array as both what
-    it reads and what it writes, but for ``Gather`` and ``Scatter`` between different
-    rows.  Rows are not bounded: the caller sees to it that all are inside.
+    starts, stops, at, widths and each of the indices are 1-D arrays of int64;
+    widths[k] is the width of the k-th ``Apply``.  FULL arrays are 2-D with a row for
+    each row of a node, ROW arrays 1-D; FEATURE (1-D), SCALAR (0-D) and PACKED (1-D)
+    arrays are whole, all C-contiguous.  Arrays that no item writes may be read-only.
+    What is written may be read by later items and levels; no array overlaps another,
+    nor has an item the same array as both what it reads and what it writes, but for
+    ``Gather`` and ``Scatter`` between different rows.  Rows are not bounded: the caller
+    sees to it that all are inside.
     """
-    found: Callable[..., None] | None = _kernels.get(spec)
-    if found is None:
-        found = _kernels[spec] = function(*_loop_source(spec))
-    return found
+    return _known(spec, _loop_source)
 
 
 def loop_text(spec: Loop) -> str:
@@ -135,5 +137,5 @@ def _loop_source(spec: Loop) -> tuple[str, str, str]:
         written |= {*item.outputs} if isinstance(item, Apply) else {item.target}
     numbers = [_INDEX, _INDEX, *["int64"] * 4, _INDEX, _INDEX]
     types = [*numbers, *[_INDEX] * spec.indices]
-    types += [_numba_type(*x, written=k in written) for k, x in enumerate(spec.arrays)]
+    types += [_type(*x, written=k in written) for k, x in enumerate(spec.arrays)]
     return loop_text(spec), "kernel", ", ".join(types)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import OPS
+from ..ops.elementwise import sigmoid_end
 from ..rows import Grouping
 from ..signature import signature
 from .buffers import empty
@@ -100,7 +101,7 @@ def _one_by_one(x: Instruction) -> Batch:
 def _sigmoid(x: Instruction) -> Batch:
     dtype = x.type.dtype
     one = dtype.type(1)
-    lowest = dtype.type(-87.0 if dtype == np.float32 else np.log(np.finfo(dtype).tiny))
+    lowest = sigmoid_end(dtype)
 
     def batch(a: Array, out: Any = None) -> Any:
         y = np.maximum(a, lowest, out=out)

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import tiles
 from .buffers import empty
-from .store import function
+from .store import array_type, function
 
 _PACKING = """
 def kernel(packed, weight):
@@ -70,7 +70,7 @@ def packed(weight: Any) -> Any:
 def _packing(char: str) -> tuple[int, Callable[..., None], Callable[..., None]]:
     """The width of a panel, and what packs a weight and the transpose of one."""
     dtype = np.dtype(char)
-    types = f"Array({dtype}, 1, 'C'), Array({dtype}, 2, 'C', readonly=True)"
+    types = f"{array_type(str(dtype), 1, False)}, {array_type(str(dtype), 2)}"
     pack, turn = (function(text, "kernel", types) for text in (_PACKING, _TURNING))
     return tiles.names()["WIDTH"] // dtype.itemsize, pack, turn
 
@@ -87,5 +87,5 @@ def address(dtype: str) -> int:
 @cache
 def _finder(dtype: str) -> Callable[..., None]:
     """The function that knows the address; as long as it lives, so do the tiles."""
-    types = f"Array(int64, 1, 'C'), Array({dtype}, 1, 'C')"
+    types = f"{array_type('int64', 1, False)}, {array_type(dtype, 1, False)}"
     return function(tiles.ADDRESS, "kernel", types)

@@ -54,6 +54,13 @@ def directory() -> Path:
     return Path(os.path.expanduser(home), "penne")
 
 
+def array_type(dtype: str, axes: int, readonly: bool = True) -> str:
+    """The type of a C-contiguous array, as numba writes it; where it is ``readonly``,
+    arrays that may be written are taken too."""
+    dtype = "boolean" if dtype == "bool" else dtype
+    return f"Array({dtype}, {axes}, 'C', readonly={readonly})"
+
+
 @lru_cache(maxsize=MOST_FILES)
 def function(text: str, name: str, signature: str) -> Callable[..., Any]:
     """The function ``name`` of a module with source ``text``, compiled.

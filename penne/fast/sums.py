@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .store import function
+from .store import array_type, function
 
 _NUMBERING = """
 def kernel(symbols, numbers, which, distinct):
@@ -43,10 +43,8 @@ def adding(dtype: str) -> Callable[..., None]:
 
     Both are C-contiguous and 2-D, of this dtype; rows are int64, and not bounded.
     """
-    matrix = f"Array({dtype}, 2, 'C'{{}})"
-    read = matrix.format(", readonly=True")
-    index = "Array(int64, 1, 'C', readonly=True)"
-    types = [matrix.format(""), read, index, "int64"]
+    target, source = array_type(dtype, 2, False), array_type(dtype, 2)
+    types = [target, source, array_type("int64", 1), "int64"]
     return function(_ADDING, "kernel", ", ".join(types))
 
 
@@ -62,6 +60,6 @@ def numbered(symbols: Any, length: int) -> tuple[Any, Any]:
 
 @cache
 def _numbering() -> Callable[..., None]:
-    index = "Array(int64, 1, 'C')"
-    types = ["Array(int64, 1, 'C', readonly=True)", index, index, index]
+    index = array_type("int64", 1, False)
+    types = [array_type("int64", 1), index, index, index]
     return function(_NUMBERING, "kernel", ", ".join(types))

@@ -152,11 +152,15 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
+def sigmoid_end(dtype: np.dtype[Any]) -> Any:
+    """The number below which sigmoid falls no further, as it would underflow."""
+    return dtype.type(-87.0 if dtype == np.float32 else np.log(np.finfo(dtype).tiny))
+
+
 @op("()->()", gradient=lambda g, y, x: (g * (y - y * y),), dtype=floating_dtype)
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + exp(-x)), elementwise (SciPy's ``expit``)."""
-    lowest = -87.0 if x.dtype == np.float32 else np.log(np.finfo(x.dtype).tiny)
-    y = np.negative(np.maximum(x, x.dtype.type(lowest)))
+    y = np.negative(np.maximum(x, sigmoid_end(x.dtype)))
     return np.reciprocal(np.exp(y) + y.dtype.type(1))
 
 
