@@ -284,6 +284,24 @@ def _interpreted(text):
     return np.errstate(all="ignore")(scope["kernel"])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [0.5, -0.5, 2.0, 3.0])
+def test_powers_are_numpys(p, dtype):
+    """A power of infinities and zeros of both signs is NumPy's, which takes the root
+    where one exponent of 0.5 is for all."""
+    x = np.array([[-np.inf, -4, -0.0, 0.0, 4, np.inf, np.nan]], dtype)
+    for kind, exponent in ((SCALAR, np.array(p)), (FULL, np.full(x.shape, p))):
+        inputs = Input(FULL, dtype), Input(kind, dtype)
+        chain = Chain(inputs, (Step("power", (0, 1), FULL, dtype),), (2,))
+        exponent = exponent.astype(dtype)
+        with np.errstate(all="ignore"):
+            expected = np.power(x, exponent)
+        (got,) = _run(chain, [x, exponent], 0, 1)
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+        zero = expected == 0
+        np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(expected[zero]))
+
+
 def test_sums_of_sums_stay_small():
     """A value that is used twice is written once, however deep the steps."""
     inputs = Input(FULL, "float64"), Input(ROW, "float64")

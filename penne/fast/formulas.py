@@ -17,6 +17,7 @@ ARITHMETIC = {
     "sign": "where({0} > {T}(0), {T}(1), where({0} < {T}(0), {T}(-1), {0}))",
     "sqrt": "np.sqrt({0})",
     "power": "power({0}, {1})",
+    "power_of_one": "power_of_one({0}, {1})",
     "rectify": "where({0} <= {T}(0), {T}(0), {0})",
     "maximum": "larger({0}, {1})",
     "minimum": "smaller({0}, {1})",
@@ -55,10 +56,10 @@ LOGIC = {
 ONE_PASS = {"asum", "amax"}
 COMPOUND = {"amin", "mean", "logsumexp", "vecvec", "add_all"}
 FLOATING = {*VECTOR, "divide", "sqrt", "power", "mean", "logsumexp"}
-COSTLY = {*VECTOR, "divide", "sqrt", "power"}
+COSTLY = {*VECTOR, "divide", "sqrt", "power", "power_of_one"}
 TYPES = {"float32": "np.float32", "float64": "np.float64", "int64": "np.int64"}
 TYPES["bool"] = "np.bool_"
-_INTERNAL = {"invert", "finite", "width"}
+_INTERNAL = {"invert", "finite", "width", "power_of_one"}
 OPS = frozenset({*ARITHMETIC, *COMPARISONS, *LOGIC, *ONE_PASS, *COMPOUND} - _INTERNAL)
 REDUCTIONS = frozenset({"asum", "amax", "amin", "mean", "logsumexp", "vecvec"})
 

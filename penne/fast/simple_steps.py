@@ -65,7 +65,9 @@ class Lowered:
             lower: Any = getattr(self, f"_{step.op}")
             made: int = lower(args, self._kind(args), step.kind, step.dtype)
             return made
-        return self.add(step.op, args, step.kind, step.dtype)
+        one = step.op == "power" and self.values[args[1]].kind == SCALAR
+        op = "power_of_one" if one else step.op
+        return self.add(op, args, step.kind, step.dtype)
 
     def _kind(self, args: list[int]) -> int:
         """The class of several values together."""
