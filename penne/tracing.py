@@ -135,11 +135,11 @@ class Cell:
 
     The author promises that it is a function of its arguments and, for a method, of
     the state that it reads and assigns; layers and parameters may come by ``self``, as
-    arguments or by closure.  Arguments: expressions, arrays, ints and lists of ints
-    (inputs), tuples and lists of them, and anything hashable (static: another value is
-    another trace).  What is assigned to an attribute of a module, or of its class, is
-    seen, whichever way the function came by the module; a list changed in place is
-    not, nor is a global variable.  A call gives its arguments by position.
+    arguments or by closure.  Arguments: expressions, arrays, numbers and lists of ints
+    (inputs), tuples and lists of them, and anything else that is hashable (static:
+    another value is another trace).  What is assigned to an attribute of a module, or
+    of its class, is seen, whichever way the function came by the module; a list changed
+    in place is not, nor is a global variable.  A call gives its arguments by position.
 
     Raises TypeError, naming the line, where the promise is seen to be broken.
 

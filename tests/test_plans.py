@@ -310,7 +310,7 @@ def test_no_program_is_made_for_what_comes_once(monkeypatch):
     for length in range(12, 40):
         gradients(attentive(length))
     assert caches()["programs"].made == before
-    assert len(looked) <= strangers.ROW + 28 / strangers.ROW
+    assert len(looked) <= strangers.STREAK + 28 / strangers.STREAK
 
 
 @pytest.mark.usefixtures("_usual")
@@ -391,7 +391,7 @@ def test_what_was_irregular_is_not_tried_as_regular_each_time(monkeypatch):
     )
     for count in range(3, 21):
         gradients(rounds(count))
-    assert ways.count(True) <= strangers.ROW + 4
+    assert ways.count(True) <= strangers.STREAK + 4
     assert ways.count(False) >= 16
 
 

@@ -28,7 +28,7 @@ UNSLICE, JOIN, DETACH = OPS["unslice_axes"], OPS["concatenate"], OPS["detach"]
 _rules = Cache("rules of gradients for programs", 1 << 12)
 
 
-class Rule(NamedTuple):
+class Backward(NamedTuple):
     """The gradient of an op: steps over (g, y, *args), and where each part stands."""
 
     constants: list[Constant]
@@ -36,17 +36,19 @@ class Rule(NamedTuple):
     parts: list[int | None]
 
 
-def rule(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) -> Rule:
+def rule(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) -> Backward:
     """The gradient of ``op`` on arguments of these types."""
     key = op, id(params) if params else 0, type, *types
     found = _rules.get(key)
     if found is None or (params and found[0] is not params):
         found = _rules[key] = params, _traced(op, params, types, type)
-    made: Rule = found[1]
+    made: Backward = found[1]
     return made
 
 
-def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) -> Rule:
+def _traced(
+    op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType
+) -> Backward:
     args = tuple(map(Symbol, types))
     y = Expression(op, args, params, type)
     symbols: list[Expression] = [Symbol(type), y, *args]
@@ -64,7 +66,7 @@ def _traced(op: Op, params: Any, types: Sequence[ArrayType], type: ArrayType) ->
             steps.append((x.op, given, x.params, x.type))
             places[x] = len(places)
     where = [None if p is None else places[p] for p in fitted]
-    return Rule(constants, steps, where)
+    return Backward(constants, steps, where)
 
 
 class Adjoint:
@@ -137,7 +139,7 @@ class Adjoint:
                 self.receive(x, term)
 
 
-def _needed(made: Rule, wanted: Iterable[int | None], first: int) -> set[int]:
+def _needed(made: Backward, wanted: Iterable[int | None], first: int) -> set[int]:
     """The steps of which some wanted part is made."""
     needed = {part for part in wanted if part is not None}
     for k in reversed(range(len(made.steps))):

@@ -68,8 +68,7 @@ class Kind:
     ``wide``: the number of arguments of each node, where these are rows of one column;
     ``lengths``: that of the rows that each node is, where it is not one; ``apart``:
     whether no other rows may be aligned with these, as they wait for rows of the same
-    nodes;
-    ``types``: those of columns where some node's argument lacks leading axes.
+    nodes; ``types``: those of columns where some node's argument lacks leading axes.
     """
 
     __slots__ = (
@@ -168,8 +167,8 @@ class Collected:
     """The kinds of a graph, its leaves, and the code of each expression.
 
     ``order``: the graph, arguments first.  ``wanted``: None for all of it, else what
-    must not be lost in a longer sum.  ``rows``: whether a sum or a join of many takes
-    them as rows of one column.
+    must not be lost in a longer sum.  ``regular``: whether a sum or a join of many
+    takes them as rows of one column.
     """
 
     def __init__(
@@ -177,7 +176,7 @@ class Collected:
         order: list[Expression],
         known: Mapping[Expression, Any],
         wanted: Sequence[Expression] | None,
-        rows: bool = True,
+        regular: bool = True,
         apart: "Apart | None" = None,
     ):
         self.order = order
@@ -187,15 +186,15 @@ class Collected:
         self.where: dict[Expression, int] = {}
         self.slots: dict[Expression, dict[int, int]] = {}  # of nodes of other ops
         self.unrolled: dict[Expression, Unrolled] = {}  # the loops
-        self.places: dict[int, tuple[list[Expression], list[Expression]]] = {}
         # by slot, projections and their nodes
+        self.places: dict[int, tuple[list[Expression], list[Expression]]] = {}
         groups = self._by_op()
         self._unroll(groups, wanted)
         kinds = [] if apart is None else _without(groups, apart)
-        if rows and wanted is not None and ADD in groups:
+        if regular and wanted is not None and ADD in groups:
             kinds += _flattened(groups, order, wanted)
         for op, nodes in groups.items():
-            kinds += _split(op, nodes, rows)
+            kinds += _split(op, nodes, regular)
         self.number(kinds)
 
     def _by_op(self) -> dict[Op, list[Expression]]:
@@ -298,7 +297,7 @@ def _without(groups: dict[Op, list[Expression]], apart: Apart) -> list[Kind]:
     return list(apart.kinds)
 
 
-def _split(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
+def _split(op: Op, nodes: list[Expression], regular: bool) -> list[Kind]:
     """Nodes of one op, as kinds."""
     groups: dict[Any, list[Expression]] = defaultdict(list)
     if len(nodes) > 1 and not _uniform(nodes):
@@ -314,7 +313,7 @@ def _split(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
     if len(relaxed) < len(groups):
         for group in relaxed.values():
             group.sort(key=_serial)
-    return [kind for group in relaxed.values() for kind in _kinds(op, group, rows)]
+    return [kind for group in relaxed.values() for kind in _kinds(op, group, regular)]
 
 
 def _uniform(nodes: list[Expression]) -> bool:
@@ -324,10 +323,10 @@ def _uniform(nodes: list[Expression]) -> bool:
     return not first.params or len(set(map(id, map(_params, nodes)))) == 1
 
 
-def _kinds(op: Op, nodes: list[Expression], rows: bool) -> list[Kind]:
+def _kinds(op: Op, nodes: list[Expression], regular: bool) -> list[Kind]:
     """Nodes of one op, type and arity, as kinds."""
     most = MANY if op is ADD_ALL else FEW
-    if rows and len(nodes[0].args) > most and op in (STACK, CONCATENATE, ADD_ALL):
+    if regular and len(nodes[0].args) > most and op in (STACK, CONCATENATE, ADD_ALL):
         wide = [_wide(op, x) for x in nodes]
         if all(wide):
             return [kind for kind in wide if kind is not None]
@@ -389,7 +388,7 @@ def _flattened(
     wanted: Sequence[Expression],
 ) -> list[Kind]:
     """Long sums of sums, taken out of ``groups``: sums of many rows."""
-    adds = set(filter(_is_even, groups[ADD]))
+    adds = set(filter(_is_plain_sum, groups[ADD]))
     nested = [a for x in adds for a in x.args if a in adds]
     if len(nested) < MANY:
         return []
@@ -410,7 +409,7 @@ def _flattened(
     return [_sums(parts) for parts in found.values()]
 
 
-def _is_even(x: Expression) -> bool:
+def _is_plain_sum(x: Expression) -> bool:
     """Whether a sum of numbers broadcasts and casts nothing."""
     mine = x.type
     if mine.dtype.kind == "b":

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from copy import copy
 
 from .collect import CONCATENATE, STACK, Source
-from .structure import LEAF, Shape, Structure
+from .structure import LEAF, KindShape, Structure
 
 
 def halves(structure: Structure, loss: int) -> tuple[Structure, Structure] | None:
@@ -36,16 +36,16 @@ def halves(structure: Structure, loss: int) -> tuple[Structure, Structure] | Non
     return _part(structure, 0, [*before, rows]), _part(structure, join + 1, rest)
 
 
-def _is_single(shape: Shape) -> bool:
+def _is_single(shape: KindShape) -> bool:
     return not shape.wide and all(column.shared for column in shape.columns)
 
 
-def _sources(shape: Shape) -> Iterator[Source]:
+def _sources(shape: KindShape) -> Iterator[Source]:
     for column in shape.columns:
         yield from column.sources
 
 
-def _moved(shape: Shape, join: int, leaf: Source) -> Shape:
+def _moved(shape: KindShape, join: int, leaf: Source) -> KindShape:
     """A shape, with the kinds after the join numbered from 0."""
 
     def moved(source: Source) -> Source:
@@ -58,7 +58,7 @@ def _moved(shape: Shape, join: int, leaf: Source) -> Shape:
     return shape._replace(columns=tuple(columns))
 
 
-def _part(structure: Structure, first: int, shapes: list[Shape]) -> Structure:
+def _part(structure: Structure, first: int, shapes: list[KindShape]) -> Structure:
     """Some of the kinds."""
     part, rows = copy(structure), slice(first, first + len(shapes))
     part.shapes, part.counts = shapes, structure.counts[rows]

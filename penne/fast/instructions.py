@@ -30,11 +30,11 @@ from ..graph import Constant, Op
 from ..ops import broadcast_to
 from ..symbols import Symbol
 from .collect import ADD_ALL, CONCATENATE, LOGSUMEXP, STACK, Column, Source
-from .structure import LEAF, VARIOUS, Shape
+from .structure import LEAF, VARIOUS, KindShape
 
 Index = tuple[int, int, Source | None]  # a column, and which of its sources
 _serials = count()
-SEGMENTS = None
+SEGMENTS = None  # in place of a source: the nodes whose arguments are rows of a column
 _FOLDS = {ADD_ALL: "scatter", LOGSUMEXP: "logsum"}  # of the rows of a wide node
 LOSS: Index = (-1, -1, None)  # the row of the loss itself
 
@@ -71,7 +71,7 @@ class Instruction:
         return f"<{name} {getattr(self.type, 'shape', '')} space {self.space}>"
 
 
-class Tuple:
+class ColumnSlots:
     """The slots of a column whose arguments are nodes of composite ops."""
 
     def __init__(self, builder: "Builder", k: int, j: int, column: Column):
@@ -104,7 +104,7 @@ class Builder:
     ``outputs[k]``: the instruction of kind k, or a list with one for each slot.
     """
 
-    def __init__(self, shapes: Sequence[Shape]):
+    def __init__(self, shapes: Sequence[KindShape]):
         self.shapes = shapes
         self.spaces = _joined_spaces(shapes)
         self.leaves: dict[Any, Instruction] = {}
@@ -118,7 +118,7 @@ class Builder:
             given = [self._source(s, leaf, slot) for s in column.sources]
             made.inputs = [_widened(x, made) for x in given]
 
-    def _kind(self, k: int, shape: Shape) -> Any:
+    def _kind(self, k: int, shape: KindShape) -> Any:
         if shape.wide:
             return self._wide(k, shape)
         inputs = [self._argument(k, j, c) for j, c in enumerate(shape.columns)]
@@ -128,7 +128,7 @@ class Builder:
 
     def _argument(self, k: int, j: int, column: Column) -> Any:
         if isinstance(column.type, Slots):
-            return Tuple(self, k, j, column)
+            return ColumnSlots(self, k, j, column)
         return self.column(k, j, column)
 
     def column(
@@ -182,7 +182,7 @@ class Builder:
             kind = type.parts[len(slots)]
             if inner is PROJECT:
                 source, slot = given[0], params["slot"]
-                whole = isinstance(source, Tuple)
+                whole = isinstance(source, ColumnSlots)
                 slots.append(source.slot(slot) if whole else source[slot])
             elif isinstance(inner, Composite):
                 assert isinstance(kind, Slots)
@@ -191,7 +191,7 @@ class Builder:
                 slots.append(apply(inner, given, kind, params))
         return slots
 
-    def _wide(self, k: int, shape: Shape) -> Instruction:
+    def _wide(self, k: int, shape: KindShape) -> Instruction:
         rows = self.column(k, 0, shape.columns[0])
         if shape.op in _FOLDS:
             index, space = (k, 0, SEGMENTS), self.spaces[k]
@@ -232,7 +232,7 @@ def constant(array: Constant) -> Instruction:
     return Instruction("constant", (), array.type, index=array)
 
 
-def _joined_spaces(shapes: Sequence[Shape]) -> list[int]:
+def _joined_spaces(shapes: Sequence[KindShape]) -> list[int]:
     """The space of each kind, and of the arguments of each wide kind; kinds whose rows
     are aligned share one."""
     parent = list(range(2 * len(shapes)))

@@ -20,7 +20,7 @@ from .instructions import SEGMENTS, Instruction, Irregular
 from .structure import ANY, LEAF, VARIOUS, Structure, segments
 
 Array = np.ndarray[Any, Any]
-_built = attrgetter("serial")
+_serial = attrgetter("serial")
 _OPEN = -2  # the level of a row whose needs are being looked at
 
 
@@ -131,7 +131,7 @@ class Layout:
         for k in kinds:
             if self.spaces[k] == space:
                 kind = self.structure.graph.kinds[k]
-                serials = np.fromiter(map(_built, kind.nodes), np.int64)
+                serials = np.fromiter(map(_serial, kind.nodes), np.int64)
                 rows = serials if kind.lengths is None else serials.repeat(kind.lengths)
                 np.maximum(found, rows, out=found)
         return found

@@ -36,7 +36,7 @@ def batch_of(x: Instruction) -> Batch:
         return _one_by_one(x)
     if op in UFUNCS and not any(pads):
         return UFUNCS[op]  # type: ignore[no-any-return]
-    if op is JOIN and _is_even(x):
+    if op is JOIN and _is_plain_join(x):
         return _join(x)
     if op is SLICE and not any(pads):
         return _slice(x)
@@ -113,7 +113,7 @@ def _sigmoid(x: Instruction) -> Batch:
     return batch
 
 
-def _is_even(x: Instruction) -> bool:
+def _is_plain_join(x: Instruction) -> bool:
     """Whether a join broadcasts and casts nothing."""
     axis = x.params["axis"]
     kinds = {(y.space, y.type.dtype, _others(y, axis)) for y in (x, *x.inputs)}

@@ -35,7 +35,7 @@ from .rewriting import (
     turn_weights,
     unify,
 )
-from .structure import Shape
+from .structure import KindShape
 
 CALL = 4e-6  # seconds, about, of a step of a program by NumPy
 GIVEN = ("leaf", "constant", "one", "various")  # what is there before anything runs
@@ -95,7 +95,7 @@ class Program:
 
     def __init__(
         self,
-        shapes: Sequence[Shape],
+        shapes: Sequence[KindShape],
         wanted: Sequence[Source],
         wrt: Sequence[int] | None,
     ):

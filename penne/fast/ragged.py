@@ -67,14 +67,14 @@ def taken_apart(
     stacks = [x for x in order if x.op is STACK]
     if len({len(x.args) for x in stacks}) < 2:
         return None
-    found = _Found(order, set(filter(_is_even, stacks)), set(wanted))
+    found = _Found(order, set(filter(_is_stack_of_rows, stacks)), set(wanted))
     if not found.groups:
         return None
     kinds = [kind for xs in found.groups.values() for kind in _of_rows(xs, found)]
     return Apart(found.stacks.union(found.rows), kinds)
 
 
-def _is_even(x: Expression) -> bool:
+def _is_stack_of_rows(x: Expression) -> bool:
     """Whether a stack is made of rows that are computed, all of one type."""
     types = set(map(plain_type, set(map(_type, x.args))))
     axis = -1 - len(x.args[0].type.shape)

@@ -3,8 +3,8 @@
 Graphs of one structure share a program, and those of the same rows too a layout.  A
 graph that is built anew for each update is the same but for its nodes: so a plan knows
 them by their places, and an ``Outline`` tells when it serves again.  This module
-imports ``running``, ``layout``, ``structure``,
-``halves``, ``first_steps``, ``strangers`` and ``collect``.
+imports ``running``, ``layout``, ``program``, ``structure``, ``roles``, ``halves``,
+``first_steps``, ``strangers``, ``various``, ``unrolling`` and ``collect``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,22 +94,22 @@ class Plan:
         wanted: Sequence[Expression],
         keep: bool,
         gradients: bool,
-        picks: bool = True,
+        regular: bool = True,
         sure: bool = True,
     ):
-        if picks and not keep:
+        if regular and not keep:
             even = joined(graph)
             if even is not None:
                 graph.number(even)
-        structure = Structure(graph, picks)
+        structure = Structure(graph, regular)
         self.divided = 0
-        while picks:
+        while regular:
             divided = told_apart(graph, structure)
             if divided is None:
                 break
             self.divided += len(divided) - len(graph.kinds)
             graph.number(divided)
-            structure = Structure(graph, picks)
+            structure = Structure(graph, regular)
         where = graph.where
         every = [x for x in where if x in place] if keep else []
         asked = dict.fromkeys([*wanted, *every])

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 
 from ..settings import Cache
 
-ROW = 8  # graphs in a row, after which one of so many is tried
+STREAK = 8  # after so many in a row, one of each further STREAK is tried
 Ops = frozenset[object]  # of a graph, however many nodes of each, or steps of a loop
 _met = Cache("structures met", 1 << 8)
 
@@ -38,7 +38,7 @@ class Streak:
     def goes_on(self, ops: Ops) -> bool:
         """Whether a graph of these ops is taken to be as those before."""
         count = self.counts.get(ops, 0)
-        if count < ROW or count % ROW == 0:
+        if count < STREAK or count % STREAK == 0:
             return False
         self.counts[ops] = count + 1
         return True

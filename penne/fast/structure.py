@@ -34,7 +34,7 @@ VARIOUS = -1  # as the number of a leaf: constants of many values
 ANY = -(1 << 62)  # as a code: one of these
 
 
-class Shape(NamedTuple):
+class KindShape(NamedTuple):
     """The structure of one kind."""
 
     op: Any
@@ -51,9 +51,9 @@ class Structure:
     for one of various constants, which are ``various[k, j]``.  ``leaves``: by number.
     """
 
-    def __init__(self, graph: Collected, picks: bool = True):
+    def __init__(self, graph: Collected, regular: bool = True):
         self.graph = graph
-        self.picks = picks
+        self.regular = regular
         self.counts = [kind.count for kind in graph.kinds]
         self.leaves: list[Expression] = []
         self.numbers: dict[Expression, int] = {}
@@ -84,7 +84,7 @@ class Structure:
             self.leaves.append(leaf)
         return found
 
-    def _shape(self, k: int, kind: Kind) -> Shape:
+    def _shape(self, k: int, kind: Kind) -> KindShape:
         self.rows.append([])
         wide = kind.wide is not None
         columns = [
@@ -95,7 +95,7 @@ class Structure:
             columns = list(map(_lowered, columns, kind.types, kind.arguments))
         if not wide and all(column.shared for column in columns):
             self._equate(kind)
-        return Shape(kind.op, kind.params, kind.type, wide, tuple(columns))
+        return KindShape(kind.op, kind.params, kind.type, wide, tuple(columns))
 
     def _equate(self, kind: Kind) -> None:
         """Nodes of the same arguments are all the first of them."""
@@ -119,7 +119,7 @@ class Structure:
             if code is None:
                 rows.append(np.empty(0, np.int64))
                 return Column(type, (Source(LEAF, self.number(first)),), True, False)
-            if self.picks:
+            if self.regular:
                 rows.append(np.array([code]))
                 return Column(type, (source_of(code),), True, False)
         codes = np.fromiter(map(where, column, repeat(ANY)), np.int64, len(column))
@@ -157,7 +157,7 @@ class Structure:
     def _aligned(self, codes: Codes) -> bool:
         first, n = int(codes[0]), len(codes)
         kind = first >> ROW + SLOT
-        if not self.picks or first & ROWS or self.counts[kind] != n:
+        if not self.regular or first & ROWS or self.counts[kind] != n:
             return False
         if self.graph.kinds[kind].apart:
             return False
@@ -177,12 +177,12 @@ def _lowered(column: Column, type: Any, given: Sequence[Expression]) -> Column:
     return column._replace(type=type, low=None if leaf is type else leaf)
 
 
-def sources(shape: Shape) -> set[int]:
+def sources(shape: KindShape) -> set[int]:
     """The kinds that a kind needs."""
     return {s.kind for c in shape.columns for s in c.sources if s.kind != LEAF}
 
 
-def recursions_apart(shapes: list[Shape]) -> list[Shape]:
+def recursions_apart(shapes: list[KindShape]) -> list[KindShape]:
     """The shapes with no two recursions aligned: each has rows in levels of its own, of
     which there would be as many as of both."""
     needs = list(map(sources, shapes))
