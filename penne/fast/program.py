@@ -162,33 +162,42 @@ class Program:
         self.users = users_of(x for block in parts for x in block.instructions)
         if store.available():
             parts = drawn_in(parts, self.users, self.kept)
-        order = [x for block in parts for x in block.instructions]
+        order = self.order = [x for block in parts for x in block.instructions]
         self.count = len(order)
         for number, x in enumerate(order):
             x.number = number
-        self.order = order
         self.places: dict[Instruction, Place] = places(order)
         batches = self.batches = Made(lambda number: _batch(order[number]))
         self.direct = Made(lambda number: batches[number] in DIRECT)
-        self.loops = [Recursion(b, self) for b in parts if b.loop]
-        self.recursion = {x: r for r in self.loops for x in r.order}
-        loops = {r.order[0]: r for r in self.loops}
-        nodes = [_node(b, loops) for b in parts]
-        items = self.arranged(nodes, 2)
-        items = [x for x in items if getattr(x, "op", None) not in GIVEN]
-        fixed = self._fixed(items)
-        self.items = sorted(items, key=lambda item: id(item) not in fixed)
-        self.fixed = len(fixed)  # how many items come first, for a layout once
-        self.lasting = self._lasting()
         self.given = [x for x in order if x.op in GIVEN]
+        self._fix(self._fused(parts))
         self.dead = self._dead()
         self.seen = self._seen()
+        self.starts = {id(g): _starts(g, self.places) for g in self.groups()}
+        self._account()
+
+    def _fused(self, parts: Sequence[Block]) -> list[Any]:
+        """The items that are to be computed."""
+        self.loops = [Recursion(block, self) for block in parts if block.loop]
+        self.recursion = {x: r for r in self.loops for x in r.order}
+        loops = {r.order[0]: r for r in self.loops}
+        items = self.arranged([_node(block, loops) for block in parts], 2)
+        return [x for x in items if getattr(x, "op", None) not in GIVEN]
+
+    def _fix(self, items: Sequence[Any]) -> None:
+        """Put first what is computed for a layout once."""
+        found = self._fixed(items)
+        self.items = sorted(items, key=lambda item: id(item) not in found)
+        self.fixed = len(found)  # how many they are
+        self.lasting = self._lasting()
+
+    def _account(self) -> None:
+        """What kernels there could be; as yet there is none."""
         self.kernels: dict[int, Callable[..., None]] = {}
         self.steps: list[Callable[..., None]] | None = None  # how items run
         described: list[Chain | Loop] = [g.chain for g in self.apart()]
         described += [r.kernel.loop for r in self.loops if r.kernel is not None]
         self.account = Account(described)
-        self.starts = {id(g): _starts(g, self.places) for g in self.groups()}
 
     def arranged(self, nodes: Sequence[Node], least: int) -> list[Any]:
         """As ``fusing.arranged``: what is kept, or used by others, has an array."""

@@ -7,7 +7,7 @@ imports ``running``, ``layout``, ``program``, ``structure``, ``roles``, ``halves
 ``first_steps``, ``strangers``, ``various``, ``unrolling`` and ``collect``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -97,62 +97,45 @@ class Plan:
         regular: bool = True,
         sure: bool = True,
     ):
-        if regular and not keep:
-            even = joined(graph)
-            if even is not None:
-                graph.number(even)
-        structure = Structure(graph, regular)
-        self.divided = 0
-        while regular:
-            divided = told_apart(graph, structure)
-            if divided is None:
-                break
-            self.divided += len(divided) - len(graph.kinds)
-            graph.number(divided)
-            structure = Structure(graph, regular)
-        where = graph.where
-        every = [x for x in where if x in place] if keep else []
+        structure, self.divided = _structured(graph, regular, keep)
+        every = [x for x in graph.where if x in place] if keep else []
         asked = dict.fromkeys([*wanted, *every])
         arrays = [x for x in asked if not isinstance(x.type, Slots)]
-        single = [where[x] for x in arrays]
-        nodes = [
-            (place[x], {k: where[x] + (k + 1 << ROW) for k in _kept(x)})
-            for x in asked
-            if isinstance(x.type, Slots)
-        ]
-        nodes += [
-            (place[x], {k: graph.code(x, k) for k in loop.kept()})
-            for x, loop in graph.unrolled.items()
-            if keep
-        ]
+        single = [graph.where[x] for x in arrays]
+        nodes = list(_slots(graph, asked, keep))
         codes = list(chain(single, *(slots.values() for _, slots in nodes)))
         sources = tuple(dict.fromkeys(map(source_of, codes)))
-        kinds = [isinstance(x, Parameter) for x in structure.leaves]
-        wrt = (
-            tuple(k for k, is_one in enumerate(kinds) if is_one) if gradients else None
-        )
+        wrt = _parameters(structure) if gradients else None
         self.rest: tuple[Program, Layout] | None = None
         if not keep and len(codes) == 1:
             structure, sources = self._divided(structure, sources, wrt, single[0])
         self.program, self.layout = _prepared(structure, sources, wrt, single[0], sure)
         self.of = dict(zip(sources, self.program.outputs))
-        if self.rest is None:
-            self.rows = [self._row(code) for code in single]
-        else:
-            self.rows = [Row(self.rest[0].outputs[0].number, None)]
+        self.asked = [place[x] for x in arrays]
+        self.rows = [self._row(code) for code in single]
         self.nodes = [
-            (x, {k: self._row(code) for k, code in slots.items()}) for x, slots in nodes
+            (place[x], {k: self._row(code) for k, code in slots.items()})
+            for x, slots in nodes
         ]
         self.size = graph.count, len(graph.kinds)
         stops = any(program.stops for program in self.programs)
         self.doubtful = stops or any(isinstance(k.op, Composite) for k in graph.kinds)
         self.unreached: dict[int, bool] = {}
-        self.asked = [place[x] for x in arrays]
+        self._place(structure, graph.leaves, place)
+
+    def _place(
+        self,
+        structure: Structure,
+        drawn: Sequence[Expression],
+        place: Mapping[Expression, int],
+    ) -> None:
+        """Know leaves by their places: those of the program; all that is ``drawn`` for
+        an evaluation; and the constants of many values."""
         leaves = list(map(place_in, structure.leaves))
         self.leaves = [place[x] for x, _ in leaves]
         self.parts = [part for _, part in leaves]
-        self.drawn = [place[x] for x in graph.leaves]
-        self.random = any(isinstance(x, Random) for x in graph.leaves)
+        self.drawn = [place[x] for x in drawn]
+        self.random = any(isinstance(x, Random) for x in drawn)
         self.various = {}
         for column, xs in structure.various.items():
             made = Various(self._ordered(column, xs))
@@ -191,11 +174,45 @@ class Plan:
 
     def _row(self, code: int) -> Row:
         """Where the value of an expression with this code is."""
+        if self.rest is not None:
+            return Row(self.rest[0].outputs[0].number, None)
         made = self.of[source_of(code)]
         if made.space is None:
             return Row(made.number, None)
         row, place = code & ROWS, self.layout.place.get(made.space)
         return Row(made.number, row if place is None else int(place[row]))
+
+
+def _structured(graph: Collected, regular: bool, keep: bool) -> tuple[Structure, int]:
+    """The structure of a graph, in which undecorated steps are one kind for each role,
+    if it is regular; and how many kinds more there are by that."""
+    if not regular:
+        return Structure(graph, False), 0
+    kinds = None if keep else joined(graph)
+    if kinds is not None:
+        graph.number(kinds)
+    structure, count = Structure(graph), len(graph.kinds)
+    while (kinds := told_apart(graph, structure)) is not None:
+        graph.number(kinds)
+        structure = Structure(graph)
+    return structure, len(graph.kinds) - count
+
+
+def _slots(
+    graph: Collected, asked: Iterable[Expression], keep: bool
+) -> Iterator[tuple[Expression, dict[int, int]]]:
+    """The nodes of composite ops that are asked for, and by slot the codes."""
+    for x in asked:
+        if isinstance(x.type, Slots):
+            yield x, {k: graph.where[x] + (k + 1 << ROW) for k in _kept(x)}
+    for x, loop in graph.unrolled.items() if keep else ():
+        yield x, {k: graph.code(x, k) for k in loop.kept()}
+
+
+def _parameters(structure: Structure) -> tuple[int, ...]:
+    """The numbers of the leaves of which there are gradients."""
+    leaves = enumerate(structure.leaves)
+    return tuple(k for k, x in leaves if isinstance(x, Parameter))
 
 
 class Recipe:
