@@ -101,35 +101,46 @@ class _Found:
         self.rows: dict[Expression, Done] = {}
         self.part: dict[Expression, Expression] = {}  # a stack that it is made of
         self.seen: dict[Any, tuple[Done | None, Any]] = {}
-        keys: dict[Expression, Any] = {}
-        whole, axes = set[Expression](), self.axes
+        self.keys: dict[Expression, Any] = {}  # what nodes that do the same share
+        axes, whole = self.axes, set[Expression]()  # these must be one array each
         for x in order:
             if not axes.keys().isdisjoint(x.args):
-                taken = [a for a in x.args if a in axes]
-                done, key = self._done(x)
-                mine = self._joined(taken)
-                even = len({self.lengths[a] for a in taken}) == 1
-                if done is None or not even or (done.fold is None and x in wanted):
-                    whole.add(mine)
-                    continue
-                self.part[x], self.lengths[x] = mine, self.lengths[taken[0]]
-                if x.op is not PROJECT:
-                    self.rows[x], keys[x] = done, key
-                if done.fold is None:
-                    axes[x] = done.axis
+                self._take_apart(x, wanted, whole)
             elif x in stacks:
                 axes[x], self.part[x] = x.params["axis"], x
                 self.lengths[x] = len(x.args)
                 if x in wanted:
                     whole.add(x)
-        whole = set(map(self._first, whole))
-        for x in [x for x in self.part if self._first(x) in whole]:
-            axes.pop(x, None)
-            self.rows.pop(x, None)
-        self.stacks = {x for x in stacks if x in axes}
+        self._drop(whole)
+        self.stacks = {x for x in stacks if x in self.axes}
         self.groups: dict[Any, list[Expression]] = defaultdict(list)
         for x in self.rows:
-            self.groups[keys[x]].append(x)
+            self.groups[self.keys[x]].append(x)
+
+    def _take_apart(
+        self, x: Expression, wanted: set[Expression], whole: set[Expression]
+    ) -> None:
+        """What x does to rows; or, where that is not possible, that all it meets is
+        ``whole``."""
+        taken = [a for a in x.args if a in self.axes]
+        done, key = self._done(x)
+        mine = self._joined(taken)
+        alike = len({self.lengths[a] for a in taken}) == 1
+        if done is None or not alike or (done.fold is None and x in wanted):
+            whole.add(mine)
+            return
+        self.part[x], self.lengths[x] = mine, self.lengths[taken[0]]
+        if x.op is not PROJECT:
+            self.rows[x], self.keys[x] = done, key
+        if done.fold is None:
+            self.axes[x] = done.axis
+
+    def _drop(self, whole: set[Expression]) -> None:
+        """Forget all that meets what must be whole."""
+        whole = set(map(self._first, whole))
+        for x in [x for x in self.part if self._first(x) in whole]:
+            self.axes.pop(x, None)
+            self.rows.pop(x, None)
 
     def _first(self, x: Expression) -> Expression:
         """The stack that stands for all that x meets."""
@@ -256,34 +267,44 @@ def _where(
 ) -> tuple[int, Op | None] | None:
     """The axis of the result along which there are rows, or how they are summed."""
     known = signature(op.signature, shapes, **params)
-    inputs, output = known.inputs, known.output
     found: set[Any] = set()
-    for shape, core, axis in zip(shapes, inputs, axes):
+    for shape, core, axis in zip(shapes, known.inputs, axes):
         if axis is None:
             continue
         inside = axis + len(core)
         if inside < 0:  # a leading axis, which each op obeys
-            found.add((inside - len(output), None))
+            found.add((inside - len(known.output), None))
         elif op in PRODUCTS:
-            name = core[inside]
-            summed = name not in output
-            place = 0 if summed else output.index(name) - len(output)
-            found.add((place, ADD_ALL if summed else None))
-        elif op is TRANSPOSE:
-            order = params["axes"]
-            found.add((order.index(axis) - len(order), None))
-        elif op is JOIN and axis != params["axis"]:
-            found.add((axis, None))
-        elif op is RESHAPE:
-            found.add(_reshaped(shape, axis, params["shape"]))
-        elif op in FOLDS and axis not in params["axis"]:
-            gone = 0 if params["keepdims"] else sum(k > axis for k in params["axis"])
-            found.add((axis + gone, None))
-        elif op in FOLDS:
-            found.add((0, FOLDS[op]))
+            found.add(_multiplied(core[inside], known.output))
         else:
-            found.add(None)
+            found.add(_moved(op, params, shape, axis))
     return found.pop() if len(found) == 1 else None
+
+
+def _multiplied(name: str, output: Sequence[str]) -> tuple[int, Op | None]:
+    """The same for the axis of this name of a factor."""
+    if name not in output:
+        return 0, ADD_ALL
+    return output.index(name) - len(output), None
+
+
+def _moved(
+    op: Op, params: Any, shape: Shape, axis: int
+) -> tuple[int, Op | None] | None:
+    """The same for an op that moves axes, or sums over some; None for others."""
+    if op is TRANSPOSE:
+        order = params["axes"]
+        return order.index(axis) - len(order), None
+    if op is JOIN and axis != params["axis"]:
+        return axis, None
+    if op is RESHAPE:
+        return _reshaped(shape, axis, params["shape"])
+    if op not in FOLDS:
+        return None
+    if axis in params["axis"]:
+        return 0, FOLDS[op]
+    gone = 0 if params["keepdims"] else sum(k > axis for k in params["axis"])
+    return axis + gone, None
 
 
 def _reshaped(shape: Shape, axis: int, new: Shape) -> tuple[int, None] | None:
