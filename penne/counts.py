@@ -19,23 +19,28 @@ def is_number(x: Any) -> TypeGuard[float]:
     return is_int(x) or isinstance(x, (float, np.floating))
 
 
+def _alone(x: Any) -> Any:
+    """x, or the number that an array without axes holds."""
+    return x[()] if isinstance(x, np.ndarray) and not x.ndim else x
+
+
 def check_numbers(asked: str, **numbers: Any) -> None:
     """Raise TypeError for what is no number, by its name."""
     for name, given in numbers.items():
-        if not is_number(given):
+        if not is_number(_alone(given)):
             raise TypeError(f"{asked}: {name} is a number, got {given!r}")
 
 
 def whole(name: str, what: str, number: Any) -> int:
     """``number``, a ``what``, as an int; TypeError for what is none."""
-    if not is_int(number):
+    if not is_int(_alone(number)):
         raise TypeError(f"{name}: {what} must be an int, got {number!r}")
     return int(number)
 
 
 def positive(name: str, what: str, size: Any) -> int:
     """``size`` as an int above 0, or TypeError, ValueError."""
-    if not is_int(size):
+    if not is_int(_alone(size)):
         raise TypeError(f"{name}: {what} is an int, got {size!r}")
     if size < 1:
         raise ValueError(f"{name}: {what} is at least 1, got {size}")
@@ -44,7 +49,7 @@ def positive(name: str, what: str, size: Any) -> int:
 
 def is_count(given: Any, least: int = 1) -> bool:
     """Whether it is an int, and not too small."""
-    return is_int(given) and given >= least
+    return is_int(_alone(given)) and given >= least
 
 
 def check_counts(asked: str, least: int = 1, /, **counts: Any) -> None:

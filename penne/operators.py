@@ -135,6 +135,8 @@ class Operators:
         )
 
     def _no_bits(self, other: Any = None) -> Any:
+        if not isinstance(other, _KNOWN):
+            return NotImplemented  # it may know what to do
         raise TypeError(
             "~, &, |, ^: write logical_not(x), logical_and(x, y), logical_or(x, y) or "
             "logical_xor(x, y) for bools; for bits take compute_value(x)"
@@ -185,12 +187,15 @@ class Operators:
     if not TYPE_CHECKING:  # to whom an attribute that is not there is none
 
         def __getattr__(self, name: str) -> Any:
-            own = f"np.{name}" if hasattr(np, name) else name
-            found = callable(NUMPY.get(name))
-            instead = f"{own}(x, ...)" if found else INSTEAD.get(name)
+            instead = INSTEAD.get(name)
+            if callable(NUMPY.get(name)):
+                instead = f"{'np.' * hasattr(np, name)}{name}(x, ...)"
             told = f"; write {instead}" if instead else ""
             wrong = f"expressions have no attribute {name!r}{told}"
             raise AttributeError(wrong, name=name, obj=self)
+
+
+_KNOWN = Operators, int, float, np.ndarray, np.generic, list, tuple, type(None)
 
 
 @lru_cache(maxsize=1024)

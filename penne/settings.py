@@ -108,11 +108,19 @@ class Setting(Generic[T]):
         return self._value
 
     def __exit__(self, *exception: object) -> None:
-        begun = list(_begun.get())
-        mine = max(k for k, (each, _) in enumerate(begun) if each is self)
+        begun, switch = list(_begun.get()), self._switch
+        mine = max((k for k, (s, _) in enumerate(begun) if s is self), default=None)
+        if mine is None:
+            name = switch._local.name
+            raise RuntimeError(f"{name}: a block ends elsewhere than where it began")
         _, token = begun.pop(mine)
+        for k, (setting, _) in enumerate(begun[mine:], mine):
+            if setting._switch is switch:  # as generators begin and end blocks
+                begun[k] = setting, token
+                break
+        else:
+            switch._local.reset(token)
         _begun.set(tuple(begun))
-        self._switch._local.reset(token)
 
 
 Begun = tuple[tuple[Setting[Any], Token[Any]], ...]

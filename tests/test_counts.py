@@ -34,7 +34,7 @@ class Size(IntEnum):
 
 
 INTS = [2, np.int64(2), np.uint8(2), Size.TWO]
-NONE = [True, np.True_, 2.0, "2", None, np.timedelta64(2), np.array(2), [2]]
+NONE = [True, np.True_, 2.0, "2", None, np.timedelta64(2), np.array([2]), [2]]
 
 
 @pytest.mark.parametrize("x", INTS)
@@ -86,3 +86,14 @@ def test_ops_say_so():
         diag(a, True)
     with pytest.raises(TypeError):
         tensordot(a, a, True)
+
+
+def test_arrays_without_axes():
+    """They hold a number, as NumPy takes them; they are none."""
+    x = np.array(2)
+    assert not is_int(x)
+    assert is_count(x)
+    assert whole("f", "size", x) == positive("f", "size", x) == 2
+    a = constant([1.0, 2.0, 4.0])
+    assert_array_equal(compute_value(np.diff(a, x)), np.diff([1.0, 2.0, 4.0], x))
+    assert Dropout(np.array(0.5)).p == 0.5

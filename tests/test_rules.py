@@ -160,6 +160,67 @@ def test_settings_may_change(kind, rate):
     same(lambda: kind(rate), "float64")
 
 
+class Registered(Trainer):
+    """One whose class is told of those derived from it."""
+
+    known = {}  # noqa: RUF012  # as users write it
+
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        cls.known[cls.__name__] = cls
+
+
+class Entered(Registered):
+    """One that is told of."""
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g
+
+
+class Counting(Trainer):
+    """One that changes itself."""
+
+    def __init__(self, rate):
+        super().__init__(rate)
+        self.count = 0
+
+    @elementwise
+    def _change(self, g, step):
+        self.count += 1
+        return step.rate * g / self.count
+
+
+class Holding(Trainer):
+    """One that calls a function which holds what may change."""
+
+    def __init__(self, rate):
+        super().__init__(rate)
+        held = self.held = [1.0]
+        self.factor = lambda: held[0]
+
+    @elementwise
+    def _change(self, g, step):
+        return step.rate * g * self.factor()
+
+    def between(self, step):
+        self.held[0] += 1.0
+
+
+@pytest.mark.parametrize("kind", [Counting, Holding])
+def test_what_cannot_be_watched(kind):
+    """A rule that changes its trainer, or depends on what nobody sees, is left to
+    NumPy, and run once."""
+    same(lambda: kind(0.1), "float64", kernels=False)
+
+
+def test_no_class_is_derived():
+    """A trainer is watched by what stands for it, not by a class of another name."""
+    same(lambda: Entered(0.1), "float64")
+    assert Registered.known == {"Entered": Entered}
+    assert Entered.__subclasses__() == []
+
+
 @dataclass(eq=False)
 class Centred(Trainer):
     """One that divides by what may be 0, or less."""

@@ -77,6 +77,24 @@ def test_settings_that_begin_several_blocks(order):
     assert switch.value == switch.default == -1
 
 
+@given(st.permutations(range(4)))
+def test_blocks_that_end_in_any_order(order):
+    """Of generators, which begin and end blocks in turn: what holds is the value of the
+    last block that goes on, and in the end that of before."""
+    switch = Switch("generators", -1)
+
+    def block(k):
+        with switch(k):
+            yield
+
+    going = {k: block(k) for k in range(4)}
+    for generator in going.values():
+        next(generator)
+    for k in order:
+        going.pop(k).close()
+        assert switch.value == max(going, default=-1)
+
+
 def test_a_setting_that_two_contexts_share():
     """Its blocks begin and end in turn, each for its thread or task."""
     switch = Switch("shared", 0)

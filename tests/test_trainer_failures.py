@@ -190,9 +190,6 @@ def test_a_rule_that_gives_nothing(size):
 def test_a_trainer_that_is_not_made():
     """A trainer without what ``Trainer`` makes is told to make it; an attribute that
     there is not is no more than that."""
-    with pytest.raises(AttributeError, match=r"^Unmade: .*call super\(\)\.__init__\(l"):
+    with pytest.raises(TypeError, match=r"^Unmade: .*call super\(\)\.__init__\(l"):
         Unmade(0.1).receive(asum(parameter([1.0])))
-    with pytest.raises(AttributeError, match=r"^Adam: no attribute 'lr'$"):
-        Adam().lr
     assert not hasattr(Adam(), "lr")
-    assert pickle.loads(pickle.dumps(Adam(0.5))).learning_rate == 0.5

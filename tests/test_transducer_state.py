@@ -1,5 +1,7 @@
 """The state of a transducer: started, kept, given back, cut off."""
 
+import copy
+import pickle
 from collections import deque, namedtuple
 
 import numpy as np
@@ -241,3 +243,25 @@ def test_detach_keeps_a_learned_start():
     r.detach()
     assert r.h is r.h0
     assert r.h0 in compute_gradients(asum(r.step(np.ones(3))))
+
+
+class Rebuilt(Transducer):
+    """One that says itself how it is made again."""
+
+    def __init__(self, size):
+        self.size, self.weights = size, parameter(np.ones(size))
+
+    def step(self, inp):
+        return self.weights * inp
+
+    def __reduce__(self):
+        return Rebuilt, (self.size,), self.__dict__.copy()
+
+
+def test_a_class_with_its_own_reduce():
+    """It is copied and pickled as it says."""
+    r = Rebuilt(3)
+    r.weights.value = np.arange(3)
+    for made in (copy.copy(r), copy.deepcopy(r), pickle.loads(pickle.dumps(r))):
+        assert made.size == 3
+        np.testing.assert_array_equal(made.weights.value, [0, 1, 2])

@@ -12,7 +12,7 @@ This module imports ``trainer``, ``chains``, ``formulas``, ``kernels``,
 
 from collections.abc import Sequence
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MethodType, NoneType, new_class
+from types import BuiltinFunctionType, FunctionType, MethodType, NoneType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -31,7 +31,6 @@ NUMBERS = {int, float, bool}
 FUNCTIONS = FunctionType, BuiltinFunctionType, np.ufunc
 LASTING = np.generic, str, NoneType, np.dtype, type, Enum, *FUNCTIONS
 _rules = Cache("rules of trainers", 1 << 7)
-_watches = Cache("trainers whose rules are watched", 1 << 7)
 _told: "WeakKeyDictionary[Any, Known]" = WeakKeyDictionary()
 
 
@@ -226,7 +225,7 @@ def _known(trainer: Any, step: Given, dtype: Any, count: int) -> Known:
     read: dict[str, Any] = {}
     found = None
     try:
-        kind._descend(_watched(trainer, read), g, asked, *arrays)
+        kind._descend(Watched(trainer, read), g, asked, *arrays)
         found = Told(_rule(record.chain(arrays)), record.numbers)
     except Exception:  # by NumPy it will do, or say what is wrong
         pass
@@ -236,37 +235,44 @@ def _known(trainer: Any, step: Given, dtype: Any, count: int) -> Known:
 # --- what a rule reads ----------------------------------------------------------------
 
 
-def _watched(trainer: Any, read: dict[str, Any]) -> Any:
-    """The trainer for its rule: all that it has, and what is read of it is entered."""
-    kind = type(trainer)
-    made: Any = _watches.get(kind)
-    if made is None:
-        inside = {"__slots__": ("_what_is_read",), "__getattribute__": _getattribute}
-        made = _watches[kind] = new_class(
-            kind.__name__, (kind,), {}, lambda x: x.update(inside)
-        )
-    watched = object.__new__(made)
-    watched.__dict__, watched._what_is_read = trainer.__dict__, read
-    return watched
+class Watched:
+    """Stands for a trainer in its rule: it has all that the trainer has, and what is
+    read of it is entered, as it is now.  What changes the trainer is Untold, as it
+    would be done twice."""
 
+    __slots__ = ("_of", "_read")
 
-def _getattribute(self: Any, name: str) -> Any:
-    """What a trainer has, and what that is now is written down the first time."""
-    read = object.__getattribute__(self, "_what_is_read")
-    try:
-        value = super(type(self), self).__getattribute__(name)
-    except AttributeError:
-        read[name] = Untold  # which nothing is
-        raise
-    if name not in read:
-        read[name] = frozen(value, self)
-    return value
+    def __init__(self, of: Any, read: dict[str, Any]):
+        object.__setattr__(self, "_of", of)
+        object.__setattr__(self, "_read", read)
+
+    def __getattribute__(self, name: str) -> Any:
+        of, read = (object.__getattribute__(self, x) for x in Watched.__slots__)
+        if name == "__class__":  # by which super() knows it
+            return type(of)
+        try:
+            value = getattr(of, name)
+        except AttributeError:
+            read[name] = Untold  # which nothing is
+            raise
+        if name not in read:
+            read[name] = frozen(value, of)
+        own = type(value) is MethodType and value.__self__ is of
+        return MethodType(value.__func__, self) if own else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise Untold("a rule that changes its trainer")
+
+    def __delattr__(self, name: str) -> None:
+        raise Untold("a rule that changes its trainer")
 
 
 def frozen(value: Any, owner: Any) -> Any:
     """What a value is now, whatever it will be when it is changed in place; a method of
     its ``owner`` is its function.  Raises Untold for what cannot be compared so."""
     kind = type(value)
+    if kind is FunctionType and value.__closure__:
+        raise Untold("a rule that depends on what a function holds")
     if kind in NUMBERS or isinstance(value, LASTING):
         return value
     if kind is MethodType and value.__self__ is owner:

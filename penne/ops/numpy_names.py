@@ -229,7 +229,7 @@ def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
 def _check_places(name: str, kth: Any, n: int) -> None:
     """Raise TypeError, ValueError for what is no place among n."""
     for k in np.ravel(np.asarray(kth, object)):
-        if not -n <= whole(name, "kth", k) < n:
+        if n and not -n <= whole(name, "kth", k) < n:
             raise ValueError(f"{name}: kth is of {-n} to {n - 1}, got {k}")
 
 

@@ -129,12 +129,6 @@ class Trainer(ABC):
         for part, trainer in self.groups.items():
             self._give(part, trainer)
 
-    def __getattr__(self, name: str) -> Any:
-        made = "memory" in object.__getattribute__(self, "__dict__")  # nobody watches
-        own = "; if __init__ is your own, call super().__init__(learning_rate) in it"
-        told = "" if made else own
-        raise AttributeError(f"{type(self).__name__}: no attribute {name!r}{told}")
-
     def _give(self, part: Any, trainer: "Trainer") -> None:
         """Leave the parameters of ``part`` to ``trainer``."""
         name = f"{type(self).__name__}: groups"
@@ -164,6 +158,9 @@ class Trainer(ABC):
         rate below 0, TypeError for a rate that is no number; then no parameter has
         changed.
         """
+        if "memory" not in vars(self):
+            name, call = type(self).__name__, "super().__init__(learning_rate)"
+            raise TypeError(f"{name}: its own __init__ does not call {call}")
         sparse = any(x._by_rows for x in (self, *self.groups.values()))
         value, gradients = compute_loss_and_gradients(
             loss, sparse=sparse, values=values

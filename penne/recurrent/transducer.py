@@ -185,7 +185,7 @@ class Transducer(Module, metaclass=_Remembering):
         """What a copy holds, or what is unpickled."""
         super().__setstate__(state)
         built: Any = getattr(self, "_built", None)
-        if built is not None:
+        if isinstance(built, tuple):  # and not as a class's own __reduce__ leaves it
             (same, replaced), held = built, vars(self)
             self._built = {name: held[name] for name in same & held.keys()} | replaced
 
