@@ -35,6 +35,7 @@ class Plain:
         self, order: Nodes, wanted: Nodes, values: Values, keep: bool
     ) -> None:
         """As ``evaluate``, where ``order`` is what is lacking, arguments first."""
+        # how many will still read a value: the caller too reads what is wanted
         uses = None if keep else Counter([*wanted, *(a for x in order for a in x.args)])
         for x in order:
             try:
@@ -45,7 +46,7 @@ class Plain:
             if uses is not None:
                 for a in x.args:
                     uses[a] -= 1
-                    if not uses[a] and a.op is not None:
+                    if not uses[a] and a.op is not None:  # a leaf's is no copy
                         del values[a]
 
     def computed(self, x: Any, arrays: Sequence[Any]) -> Any:
@@ -59,9 +60,11 @@ class Plain:
         arrays, or ``Rows`` where ``sparse`` and a parameter is only looked up;
         ``values`` is extended with what the loss is made of."""
         gradients = differentiated(loss)
+        # a lookup's gradient is not evaluated: its rows are, and where they belong
         rows = {g for g in gradients.values() if sparse and is_lookup(g)}
         apart = (g.args if g in rows else [g] for g in gradients.values())
         wanted = [loss, *chain.from_iterable(apart)]
+        # a copy, as evaluate deletes what is not wanted
         known = {} if values is None else compute_values(loss, values).copy()
         self.evaluate(wanted, known, False)
         check_numbers(loss, [known[x] for x in wanted], known)
@@ -71,7 +74,7 @@ class Plain:
 
     def descend(self, trainer: Any, g: Any, step: Any, arrays: Sequence[Any]) -> bool:
         """Carry out a trainer's rule: change a parameter and what is remembered.
-        Whether it was by NumPy, which raises its errors."""
+        Whether NumPy did it, so that its floating-point errors have been raised."""
         trainer._descend(g, step, *arrays)
         return True
 
@@ -87,7 +90,7 @@ def compute_value(x: Expression) -> Any:
     """
     values: Values = {}
     current().evaluate([x], values, False)
-    return values[x][()]
+    return values[x][()]  # of an array without axes the number
 
 
 def compute_values(

@@ -53,6 +53,7 @@ def differentiate(loss: Expression, wrt: Nodes) -> Gradients:
     """The gradient of ``loss`` with respect to each of ``wrt`` that it reaches."""
     check_loss("gradient", loss)
     asked: Nodes = wrt
+    # another output of its node may be made of x within, where no rule of it looks
     if any(is_inside(x) or is_opened(x) for x in wrt):
         loss, *asked = opened([loss, *wrt])
     found = backpropagate({loss: _like(loss, 1)}, asked)
@@ -90,7 +91,12 @@ def _like(x: Expression, value: float) -> Constant:
 
 def check_reached(loss: Expression, x: Expression) -> None:
     """ValueError where ``loss`` reaches x, but only through constants to gradients;
-    what a composite op takes and does not use is not reached."""
+    what a composite op takes and does not use is not reached.
+
+    Goes down from the loss along arguments made of x; g is the gradient of y there, as
+    ``backpropagate`` had it, until a rule is missing or gives None.  Of an int there is
+    none: the op that made it of floats is the one to name.
+    """
     (y,) = opened([loss], {x: x})
     g: Any = y
     active = _depending(topological([y]), [x])
@@ -127,14 +133,15 @@ class Pending:
         self.terms: dict[Op, list[Expression]] = {}
 
     def receive(self, part: Expression) -> None:
-        """Add a term; those of an op that knows a better sum stand apart."""
+        """Add a term; those of an op that knows a better sum stand apart, as lookups,
+        which make one scatter_add, and outer products, one product of matrices."""
         op, shape = part.op, part.type.shape
         if op is not None and op.total is not None and shape == self.of.type.shape:
             self.terms.setdefault(op, []).append(part)
         else:
             same = self.sums.setdefault(shape, [])
             same.append(part)
-            if len(same) == 16:  # no more are held in memory at once
+            if len(same) == 16:  # an evaluation holds all terms of a sum at once
                 same[:] = [OPS["add_all"](*same)]
 
     def total(self) -> Expression:

@@ -89,6 +89,7 @@ def common_dtype(
     if strong:
         return np.result_type(*strong), True
     arrays = [x.dtype for x in types if x.strength > NUMBER]
+    # Python's own numbers, which NumPy lets adopt a dtype (NEP 50)
     numbers = [x.dtype.type(0).item() for x in types if x.strength == NUMBER]
     numbers += [x for x in operands if not isinstance(x, ArrayType)]
     dtype = np.result_type(*arrays, *numbers) if arrays or numbers else INDEX
@@ -122,6 +123,7 @@ def shared(op: Any, params: dict[str, Any]) -> dict[str, Any]:
 def call_keys(kinds: Sequence[Any]) -> Sequence[Any]:
     """What arguments (types, or numbers written in Python) are remembered by; of many,
     runs of one type by their length."""
+    # 0.0 and -0.0 are equal, their texts are not
     keys = [k if isinstance(k, ArrayType) else (type(k), k or repr(k)) for k in kinds]
     if len(keys) <= 8:
         return keys
@@ -129,7 +131,11 @@ def call_keys(kinds: Sequence[Any]) -> Sequence[Any]:
 
 
 def strays(own: np.dtype[Any], dtype: np.dtype[Any], floating: bool) -> bool:
-    """Whether NumPy, left alone, would make of ``own`` beside ``dtype`` another."""
+    """Whether NumPy, left alone, would make of ``own`` beside ``dtype`` another.
+
+    Ints and bools under exp and kin are cast first, as NumPy would make float16 of
+    int8; elsewhere a bool adopts by itself.
+    """
     if own.kind != "f" and (floating or own.kind == "b"):
         return floating
     return bool(np.result_type(own, dtype) != dtype)

@@ -35,6 +35,7 @@ from .dtypes import (
 )
 from .leading import prepared
 from .operators import OPS, Operators, enter
+from .pickling import reduced
 from .settings import Cache, current_dtype
 from .signature import Shape, signature
 
@@ -42,13 +43,20 @@ _NUMBERS = (bool, int, float)
 _ALL = slice(None)
 Nodes = Sequence["Expression"]
 _serials = count()
+# of a call of expressions: op, types, params -> params, type of the result
 _built = Cache("shape checks", 1 << 16)
+# of any other call: what each argument is to become first, then the same
 _plans = Cache("calls to wrap or cast", 1 << 14)
+# of numbers written in Python: their leaves
 _numbers = Cache("numbers", 1 << 12)
 
 
 class Expression(Operators):
-    """A node of a graph.  Equality is identity; ``equal(x, y)`` compares values."""
+    """A node of a graph.  Equality is identity; ``equal(x, y)`` compares values.
+
+    ``serial`` counts expressions as they are made: arguments come before what uses
+    them, so to sort by it is to sort topologically.
+    """
 
     __slots__ = ("op", "args", "params", "type", "serial", "made", "__weakref__")
     made: Any  # where, if ``places`` records it
@@ -107,23 +115,7 @@ class Expression(Operators):
         return Expression(self.op, tuple(args), self.params, self.type)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        order = topological([self])
-        place = {x: k for k, x in enumerate(order)}
-        flat = [
-            (x.op, [place[a] for a in x.args], x.params, x.type) if x.op else x
-            for x in order
-        ]
-        return _unflatten, (flat,)
-
-
-def _unflatten(flat: list[Any]) -> Expression:
-    nodes: list[Expression] = []
-    for item in flat:
-        if isinstance(item, tuple):
-            op, args, params, type = item
-            item = Expression(op, tuple(nodes[k] for k in args), params, type)
-        nodes.append(item)
-    return nodes[-1]
+        return reduced(topological([self]))
 
 
 def _text(x: Expression, depth: int) -> str:
@@ -215,7 +207,7 @@ def _array(value: Any, name: str = "constant") -> np.ndarray[Any, Any]:
 
 def literal(value: float, dtype: np.dtype[Any]) -> Constant:
     """A number as a leaf; equal literals are shared, so cannot be written to."""
-    key = (dtype, value or repr(value))
+    key = (dtype, value or repr(value))  # 0.0 and -0.0 are equal, their texts are not
     found: Constant | None = _numbers.get(key)
     if found is None:
         array = np.array(value, dtype)
@@ -270,8 +262,8 @@ class Op:
     it is constant to gradients.  ``total(terms)`` may give one expression equal to
     the sum of several applications of this op.
 
-    ``size``: how many ops a node stands for; ``times``: how many nodes, of a loop;
-    ``picks``: whether it gives one of several outputs of a node.
+    Of ops that stand for several (``composite``, ``loops``): ``size``: how many;
+    ``times``: how often; ``picks``: whether it gives one of several outputs of a node.
     """
 
     size = times = 1
@@ -321,17 +313,19 @@ class Op:
             else:
                 made = _built[(self, *map(_type, args))]
         except (AttributeError, KeyError, TypeError):
+            # an argument is no expression; the call is new; a param is no key
             return self._build(args, params)
         return Expression(self, args, made[0], made[1])
 
     def opened(self, args: Sequence[Any], params: Any, type: ArrayType) -> Any:
         """The node of this op on other ``args`` of the same types; of an op that stands
-        for several, all its slots, made of those."""
+        for several, the values of all that it computes (its slots), made of those."""
         return Expression(self, tuple(args), params, type)
 
     def _build(self, args: tuple[Any, ...], given: dict[str, Any]) -> Expression:
         """A call seen for the first time, or with arguments to wrap or to cast."""
         if self.arity == 2 == len(args) and self.meet is _ALL and not given:
+            # x + 1: the number as a leaf of x's dtype, then called of two expressions
             x, y = map(_numbered, args, args[::-1])
             if x is not args[0] or y is not args[1]:
                 return self(x, y)
@@ -345,7 +339,7 @@ class Op:
             found = _plans[key] = self._plan(mixed, params)
         casts, *made = found
         if casts is None and len(mixed) == len(args) and all(map(is_, mixed, args)):
-            with suppress(TypeError):  # a parameter given as a list cannot be a key
+            with suppress(TypeError):  # a static param given as a list is no key
                 _built[(self, *map(_type, mixed), *typed(given))] = made
         operands = mixed if casts is None else map(_cast, mixed, casts)
         return Expression(self, tuple(operands), *made)
@@ -358,7 +352,10 @@ class Op:
         params = shared(self, self.normalize(self.name, shapes, params))
         shape = signature(self.signature, shapes, **params).infer(self.name, shapes)
         dtype = self.dtype([t.dtype for t in types], params)
-        strength = max([WEAK, *(t.strength for t in types if t.dtype.kind == "f")])
+        parts = (
+            t.strength if t.dtype.kind == "f" else min(t.strength, WEAK) for t in types
+        )
+        strength = max(parts, default=WEAK)
         kept = all(c is None for c in casts)
         return None if kept else casts, params, ArrayType(shape, dtype, strength)
 

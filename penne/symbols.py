@@ -26,7 +26,7 @@ class Symbol(Expression):
         self.limits: list[tuple[int, int]] | None = [] if known else None
 
     def __hash__(self) -> int:
-        self._refuse("its hash")
+        self._refuse("its hash, as by a key, a set, or the step of another transducer")
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:

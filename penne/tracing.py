@@ -20,7 +20,7 @@ from weakref import finalize, ref
 import numpy as np
 
 from .composite import NOTHING, Body, projected, projection
-from .dtypes import INDEX, WEAK, ArrayType
+from .dtypes import INDEX, NUMBER, WEAK, ArrayType
 from .exchanges import Found, Held, reading
 from .forms import EXPRESSION, closed, opened, static
 from .graph import Constant, Expression, Parameter, topological
@@ -290,7 +290,7 @@ class Trace:
     ) -> Plan:
         first = symbols[0].serial if symbols else Symbol(_NOTHING).serial
         try:
-            real = self._run(form, inputs, self.watched)
+            real = self._run_for_real(form, inputs)
             self._put_back()
             for (d, name), symbol in zip(self.state.places, self._own(symbols)):
                 d[name] = symbol
@@ -317,6 +317,18 @@ class Trace:
         outputs: list[Expression] = []
         result_form = opened(result, outputs)
         return Run(result_form, outputs, self._assigned(held))
+
+    def _run_for_real(self, form: Any, inputs: list[Expression]) -> "Run":
+        try:
+            return self._run(form, inputs, self.watched)
+        except Exception as error:
+            if any(x.type.strength == NUMBER for x in inputs):
+                error.add_note(
+                    f"cell {self.cell.__qualname__}: a number that it is given is an "
+                    "expression, as another one may follow; what the graph depends on "
+                    "comes by self, by closure, or as a str"
+                )
+            raise
 
     def _run_on_symbols(self, form: Any, symbols: list[Any]) -> "Run":
         try:

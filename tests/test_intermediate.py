@@ -1,7 +1,9 @@
 """Gradients of what a cell or a sequence gives on the way: the same whether the step is
 decorated, computed again or neither, and however the sequence is read."""
 
+import copy
 import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -188,3 +190,19 @@ def test_nothing_is_kept():
     del ys
     gc.collect()
     assert len(opening._known) == before
+
+
+def test_pickled_together():
+    """Expressions that share nodes share them afterwards, as copies do."""
+    x = parameter(np.ones(2))
+    h = tanh(x * 2)
+    loss = asum(h**2)
+    expected = compute_value(gradient(loss, h))
+    for made in (copy.deepcopy([h, loss]), pickle.loads(pickle.dumps([h, loss]))):
+        assert_allclose(compute_value(gradient(made[1], made[0])), expected)
+    r = LSTM(2, 3, rng=0)
+    r.transduce(list(np.ones((4, 2))))
+    h, c = pickle.loads(pickle.dumps((r.h, r.c)))
+    one, other = gradient(asum(h), c), gradient(asum(r.h), r.c)
+    assert np.any(compute_value(other))
+    assert_allclose(compute_value(one), compute_value(other), rtol=1e-6)

@@ -13,7 +13,7 @@ from penne import *
 from penne import op
 from penne.graph import OPS, Op
 from penne.optimize.trainer import Trainer
-from penne.testing import check_op, check_trainer, check_transducer
+from penne.testing import check_gradient, check_op, check_trainer, check_transducer
 from penne.testing.laws import Broken
 from penne.testing.op_laws import LAWS as OP_LAWS
 from penne.testing.registry import missing
@@ -621,3 +621,50 @@ def test_laws_are_named():
     for laws in (OP_LAWS, TRANSDUCER_LAWS, TRAINER_LAWS):
         assert len({law.name for law in laws}) == len(laws)
         assert all(law.says for law in laws)
+
+
+class NearlyOne(Transducer):
+    """Its outputs differ after ten digits."""
+
+    def start(self):
+        self.k = 0
+
+    def step(self, inp):
+        self.k += 1
+        return constant(np.ones(1) + self.k * 1e-14)
+
+    def transduce(self, inps):
+        return [constant(np.ones(1)) for _ in inps]
+
+
+def test_numbers_that_differ_little():
+    """They are shown to the last digit."""
+    others = {x.name for x in TRANSDUCER_LAWS} - {"steps"}
+    (sentence,) = broken_laws(check_transducer, NearlyOne, without=others)
+    assert "1.0 and not 1.00000000000001 at [0]" in sentence
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: check_transducer(LSTM), r"write lambda: LongShortTermMemory\("),
+        (
+            lambda: check_transducer(lambda: Simple(3, 2), inputs=st.just(1)),
+            r"inputs\(batch\) is a strategy, got .*write lambda batch: before it",
+        ),
+        (
+            lambda: check_gradient(Simple(3, 2), np.ones((2, 3))),
+            r"f is a function, got Simple; write r\.transduce",
+        ),
+    ],
+)
+def test_likely_mistakes(call, says):
+    """They are told what to write."""
+    with pytest.raises(TypeError, match=says):
+        call()
+
+
+def test_one_law_left_out_by_its_name():
+    """A name alone, as well as a list of names."""
+    report = check_transducer(lambda: Simple(3, 2), without="pickle", examples=2)
+    assert "pickle" not in {outcome.law for outcome in report}

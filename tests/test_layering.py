@@ -24,6 +24,7 @@ ORDER = [
     "leading",
     "operators",
     "calls",
+    "pickling",
     "graph",
     "randomness",
     "rows",

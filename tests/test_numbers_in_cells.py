@@ -64,3 +64,21 @@ def test_no_children():
     inner = np.tanh(np.tanh([0.1, 0.2]).sum() * 2)
     expected = np.tanh((inner + np.tanh(0.1)) * 2)
     np.testing.assert_allclose(compute_value(tree), expected, rtol=1e-6)
+
+
+GRAPHS = {
+    "index": lambda x, k: [x, -x][k],
+    "shape": lambda x, k: x + zeros(k),
+    "axis": lambda x, k: asum(x, axis=k),
+    "key": lambda x, k: {0: x, 1: -x}[k],
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_the_graph_depends_on(name):
+    """A number that stands where the graph depends on it: the cell says what to do."""
+    f = cell(GRAPHS[name])
+    with pytest.raises(Exception) as caught:  # the note is what counts
+        f(constant(np.ones(2)), 1)
+    (note,) = caught.value.__notes__
+    assert "a number that it is given is an expression" in note

@@ -45,6 +45,7 @@ _HOMES = {
     "check_transducer": "transducer_laws",
     "every_op": "each",
     "every_row": "each",
+    "every_smooth_row": "each",
     "every_trainer": "each",
     "every_transducer": "each",
     "strategies": "",

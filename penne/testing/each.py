@@ -1,5 +1,7 @@
 """Decorators that make a test one for every op, transducer or trainer.
 
+    from penne.testing.tables.rows import fill
+
     @every_op
     @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
     def test_law(row, data, seed):

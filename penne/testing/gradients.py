@@ -86,7 +86,8 @@ def check_gradient(
     those above, and counted.  So is one whose derivative is lost in the rounding of
     the values, which is measured (Moré and Wild 2011).  Then f is called again where
     numbers have moved by a hundredth: the graph that it builds there has to be that
-    which it built at first, with no value of another place in it.
+    which it built at first, with no value of another place in it; of a function that
+    builds another graph each time nothing is asked.
 
     Raises WrongGradient, an AssertionError that names argument, index, both numbers
     and the op at fault; TypeError for float32, of which differences show little, unless
@@ -99,6 +100,9 @@ def check_gradient(
     >>> check_gradient(sigmoid, [[0.5, -1.0]])
     Checked(numbers=4, skipped=0)
     """
+    if not callable(f):
+        kind = f"{type(f).__name__}{'; write r.transduce' * hasattr(f, 'transduce')}"
+        raise TypeError(f"check_gradient: f is a function, got {kind}")
     if order < 1 or projections < 1:
         raise ValueError(
             "check_gradient: order and projections are at least 1, got "

@@ -86,7 +86,8 @@ def examine(
     """Each law but those named in ``without``, on up to ``examples`` inputs."""
     if examples < 1:
         raise ValueError(f"examples: at least 1 is tried, got {examples}")
-    laws, without = list(laws), set(without)
+    laws = list(laws)
+    without = {without} if isinstance(without, str) else set(without)
     unknown = without - {law.name for law in laws}
     if unknown:
         known = ", ".join(law.name for law in laws)
@@ -235,7 +236,13 @@ def made_by(make: Any, kind: type, check: str, noun: str) -> Any:
             f"{check}: takes a function that makes a {noun}, got "
             f"{type(make).__name__}; write lambda: before it"
         )
-    made = make()
+    try:
+        made = make()
+    except TypeError as error:
+        if isinstance(make, type):
+            own = f"{make.__name__}() is no {noun}; write lambda: {make.__name__}(...)"
+            raise TypeError(f"{check}: {own}") from error
+        raise
     if not isinstance(made, kind):
         raise TypeError(f"{check}: make() gives a {noun}, got {type(made).__name__}")
     return made
@@ -271,4 +278,7 @@ def _where(found: Any, expected: Any, away: Any = None) -> str:
     away = (found != expected) if away is None else away
     at = tuple(int(i) for i in np.argwhere(away)[0]) if found.ndim else ()
     place = f" at {list(at)}" if at else ""
-    return f"{found[at]:.10g} and not {expected[at]:.10g}{place}"
+    short = [f"{x[at]:.10g}" for x in (found, expected)]
+    if short[0] == short[1]:
+        short = [str(x[at]) for x in (found, expected)]
+    return f"{' and not '.join(short)}{place}"

@@ -92,6 +92,17 @@ def pytest_report_collectionfinish(
     return [f"{text}: {once} of {len(items)} tests"] if once else []
 
 
+@pytest.fixture(autouse=True)
+def _penne_executor_again(penne_executor: str | None) -> Iterator[None]:
+    """A test that chose another for the process has chosen it for itself alone."""
+    from ..doorway import executor
+
+    before = executor.default
+    yield
+    if executor.default is not before:
+        executor.default = before
+
+
 @pytest.fixture(autouse=True, scope="session")
 def penne_executor(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The executor that tests run by: "plain", "fast", or None for the one in force."""

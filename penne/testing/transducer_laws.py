@@ -439,5 +439,8 @@ def transducer_report(
     """The same as a report alone."""
     with default_dtype("float64"), training(False):
         made = made_by(make, Transducer, "check_transducer", "transducer")
-        subject = Subject(made, inputs or step_inputs(insize))
+        if inputs is not None and not callable(inputs):
+            own = f"got {type(inputs).__name__}; write lambda batch: before it"
+            raise TypeError(f"check_transducer: inputs(batch) is a strategy, {own}")
+        subject = Subject(made, step_inputs(insize) if inputs is None else inputs)
         return examine(name or type(made).__name__, subject, LAWS, examples, without)
