@@ -7,8 +7,9 @@ Chen, Xu, Zhang and Guestrin 2016, *Training deep nets with sublinear memory cos
 chain of n steps in sqrt(n) segments needs the memory of about 2 sqrt(n) steps, and one
 more forward pass.
 
-This module imports ``graph``, ``composite``, ``differentiate``, ``doorway``,
-``modules``, ``operators``, ``settings``, ``symbols`` and ``tracing``.
+This module imports ``composite``, ``differentiate``, ``doorway``, ``dtypes``,
+``graph``, ``modules``, ``opening``, ``operators``, ``settings``, ``signature``,
+``symbols`` and ``tracing``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,8 +5,8 @@ each step.  A node of a composite op stands for all its slots; ``project`` picks
 Bodies of one name and the same steps are one op, whatever the sizes of their arrays.
 The gradient of a composite op is the derivative of its body, a composite op again.
 
-This module imports ``graph``, ``symbols``, ``dtypes``, ``settings``,
-``differentiate``, ``opening`` and ``places``.
+This module imports ``differentiate``, ``dtypes``, ``graph``, ``opening``, ``places``,
+``settings`` and ``symbols``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

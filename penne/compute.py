@@ -2,7 +2,8 @@
 
 An executor takes expressions in and gives arrays out.  ``Plain`` is the specification:
 one op after the other, in the order in which they were built; ``doorway`` says which
-one is in force.  This module imports ``graph``, ``doorway``, ``faults`` and ``rows``.
+one is in force.  This module imports ``doorway``, ``faults``, ``graph``,
+``ops.selection``, ``rows`` and ``settings``.
 """
 
 from collections import Counter

@@ -1,8 +1,9 @@
 """Convolution and pooling, in one dimension or two, over the last axes.
 
 Two primitives: ``windows`` lays every window of an array out, ``overlap`` adds windows
-up where they came from; each is the gradient of the other.  All else is composed.
-Axes before the last one or two are leading: a batch.  This module imports ``ops``.
+up where they came from; each is the gradient of the other.  All else is composed.  Axes
+before the last one or two are leading: a batch.  This module imports ``counts``,
+``graph``, ``operators``, ``ops``, ``ops.contraction`` and ``signature``.
 """
 
 from collections.abc import Callable, Sequence

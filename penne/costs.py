@@ -4,7 +4,7 @@
 predicted but for its last axis, (T, B) or as it may be; None where every frame counts.
 What stands in the padding is of no account, be it NaN.
 
-This module imports ``graph``, ``ops``, ``modules`` and ``layers``.
+This module imports ``graph``, ``layers``, ``modules``, ``ops`` and ``ops.selection``.
 """
 
 from typing import Any

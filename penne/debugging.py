@@ -1,7 +1,7 @@
 """Looking into an evaluation: its values step by step; gradients by name.
 
-This module imports ``graph``, ``calls``, ``compute``, ``differentiate``,
-``composite``, ``modules``, ``places``, ``drawing`` and ``repeats``.
+This module imports ``calls``, ``composite``, ``compute``, ``differentiate``,
+``drawing``, ``graph``, ``modules``, ``places`` and ``repeats``.
 """
 
 import sys

@@ -5,8 +5,8 @@
 What stands many times in a row, in the order in which it was built, is drawn once: a
 chain of 50 steps is one box "x 50", and a dashed edge to itself; so is a loop.
 
-This module imports ``graph``, ``composite``, ``loops``, ``modules``, ``places``,
-``repeats`` and ``counts``.
+This module imports ``composite``, ``counts``, ``dtypes``, ``graph``, ``loops``,
+``modules``, ``places`` and ``repeats``.
 """
 
 from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ not.  Where both meet the strong dtype wins, so that one float64 constant does n
 turn a float32 network into float64; among themselves NumPy's rule holds.  A number
 written in Python (NUMBER) adopts the dtype of what it meets.
 
-This module imports ``settings``.
+This module imports ``settings`` and ``signature``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,7 +3,7 @@
 An error or a NaN is named by the op that made it: within a composite op too, and there
 with the line of the step; with the user's own line where ``debug()`` recorded it.
 
-This module imports ``calls``, ``graph``, ``differentiate``, ``doorway`` and ``places``.
+This module imports ``calls``, ``differentiate``, ``doorway``, ``graph`` and ``places``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@
 A form is hashable where what is static in it is: two values of one form differ in
 their expressions alone.
 
-This module imports ``counts``, ``graph`` and ``ops``.
+This module imports ``counts``, ``graph`` and ``ops.selection``.
 """
 
 from collections.abc import Iterator

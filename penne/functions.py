@@ -1,7 +1,7 @@
 """What is composed of ops and needs no gradient of its own: losses, softmax, norms.
 
 Every function takes expressions, arrays or numbers, works on batches (leading axes),
-and gives an expression.  This module imports ``ops``.
+and gives an expression.  This module imports ``graph``, ``operators`` and ``ops``.
 """
 
 from typing import Any

@@ -5,8 +5,8 @@ shape and dtype; so a mistake is an error at the line that makes it.  An ``Op`` 
 forward function on arrays with a shape signature and a gradient rule on expressions;
 ``@op`` makes one from a plain NumPy function and enters it into ``OPS``.
 
-Leaves are ``Constant`` and ``Parameter``.  This module imports ``signature``,
-``leading``, ``dtypes``, ``calls``, ``operators`` and ``settings``.
+Leaves are ``Constant`` and ``Parameter``.  This module imports ``calls``, ``dtypes``,
+``leading``, ``operators``, ``pickling``, ``settings`` and ``signature``.
 """
 
 import inspect

@@ -1,7 +1,8 @@
 """Layers: affine maps with a nonlinearity, normalisation, dropout.
 
-This module imports ``graph``, ``ops``, ``functions``, ``compute``, ``modules``,
-``tracing`` and ``initializers``.
+This module imports ``composite``, ``compute``, ``counts``, ``differentiate``,
+``dtypes``, ``functions``, ``graph``, ``initializers``, ``modules``, ``ops``,
+``ops.selection``, ``randomness``, ``settings``, ``symbols`` and ``tracing``.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Leading axes for code that knows none: it is called once for each of them.
 
-This module imports ``signature`` and ``dtypes``.
+This module imports ``dtypes`` and ``signature``.
 """
 
 import inspect

@@ -6,7 +6,8 @@
 So a sequence that is read by a step of one op is one node, whatever its length.  Its
 gradient is back-propagation through time (Werbos 1990), by the derivative of the step.
 
-This module imports ``composite``, ``differentiate``, ``opening`` and ``graph``.
+This module imports ``composite``, ``differentiate``, ``dtypes``, ``graph``, ``opening``
+and ``settings``.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -6,7 +6,7 @@ Nothing is recorded, and nothing is paid, unless ``debug()`` holds or a function
 being traced: only then is ``Expression.__init__`` one that looks at the stack.  What a
 gradient is made of was built by the line of which it is the gradient.
 
-This module imports ``graph``, ``differentiate`` and ``settings``.
+This module imports ``differentiate``, ``dtypes``, ``graph`` and ``settings``.
 """
 
 import linecache

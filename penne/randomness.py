@@ -1,7 +1,8 @@
 """Leaves that are drawn at evaluation: masks of dropout and their like.
 
 All random leaves of one evaluation are drawn in the order of their creation, so that
-every executor draws the same.  This module imports ``graph`` and ``settings``.
+every executor draws the same.  This module imports ``dtypes``, ``graph``, ``settings``
+and ``signature``.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Symbols: what stands for a value that is not there yet, while a function is traced.
 
-This module imports ``graph``, ``dtypes`` and ``settings``.
+This module imports ``dtypes``, ``graph`` and ``settings``.
 """
 
 from typing import Any

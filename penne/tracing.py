@@ -6,8 +6,9 @@ checked once for each combination of kinds of arguments and state: the function 
 for real, then on symbols, and both graphs must be the same.  From then on a call
 builds one node instead of many.
 
-This module imports ``composite``, ``exchanges``, ``forms``, ``graph``, ``loops``,
-``modules``, ``places``, ``randomness`` and ``symbols``.
+This module imports ``composite``, ``dtypes``, ``exchanges``, ``forms``, ``graph``,
+``loops``, ``modules``, ``ops.selection``, ``places``, ``randomness``, ``settings`` and
+``symbols``.
 """
 
 from collections.abc import Callable, Sequence

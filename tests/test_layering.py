@@ -3,6 +3,7 @@
 import ast
 import builtins
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -262,3 +263,20 @@ def test_light_import():
     check = f"import sys, penne; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+SAID = re.compile(r"This module imports\s+((?:``[\w.]+``[\s,]*(?:and\s+)?)+)\.")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: p.stem)
+def test_what_a_module_says_that_it_imports(path):
+    """It imports that, in this order, and nothing else of penne."""
+    tree = ast.parse(path.read_text())
+    doc = ast.get_docstring(tree) or ""
+    inside = [x for x in tree.body if isinstance(x, ast.ImportFrom) and x.level]
+    found = [[x.module] if x.module else [a.name for a in x.names] for x in inside]
+    names = list(dict.fromkeys(name for some in found for name in some))
+    if said := SAID.search(doc):
+        assert re.findall(r"``([\w.]+)``", said[1]) == names
+    if "imports nothing of penne" in " ".join(doc.split()):
+        assert not names

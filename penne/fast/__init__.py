@@ -2,8 +2,8 @@
 
 Nodes of one kind run as one batch, whatever the lengths of sequences and the shapes of
 trees: nothing is padded, nothing waits for a compiler.  The core enters by the doorway
-alone.  This module imports ``doorway``, ``executor``, ``explaining``, ``buffers``,
-``store`` and ``threads``.
+alone.  This module imports ``doorway``, ``settings``, ``buffers``, ``store``,
+``threads``, ``executor`` and ``explaining``.
 """
 
 from typing import Any

@@ -1,9 +1,10 @@
 """Reverse mode on programs: every gradient of a loss, as instructions.
 
 The rules of the ops are traced once for types of rows.  A gradient that all rows share
-is a total over them, and the total of outer products is one product; so no gradient
-of a parameter is added up step by step.  This module imports ``instructions``,
-``symbols`` and ``differentiate``.
+is a total over them, and the total of outer products is one product; so no gradient of
+a parameter is added up step by step.  This module imports ``calls``, ``differentiate``,
+``dtypes``, ``graph``, ``settings``, ``signature``, ``symbols``, ``collect`` and
+``instructions``.
 """
 
 from collections.abc import Callable, Iterable, Sequence

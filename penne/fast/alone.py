@@ -3,7 +3,8 @@
 There is no batch to make: one node waits for the symbol that was drawn of the last.
 Products and lookups are NumPy's, but what is elementwise, a dozen calls on a vector or
 two, is one kernel, the same as that of a batch.  This module imports ``composite``,
-``fusing``, ``kernels``, ``lowering``, ``paying``, ``instructions`` and ``recursions``.
+``graph``, ``settings``, ``kernels``, ``chains``, ``fusing``, ``instructions``,
+``lowering``, ``paying`` and ``recursions``.
 """
 
 from collections.abc import Sequence

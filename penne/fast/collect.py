@@ -5,7 +5,8 @@ as one batch; each is a *row* of its kind.  A *column* is one argument of all th
 of a kind.  The *structure* of a graph (its kinds and which of them feed which) decides
 the program that computes it; the *rows* that the columns refer to are mere data.
 
-This module imports ``graph``, ``composite`` and ``unrolling``.
+This module imports ``composite``, ``dtypes``, ``graph``, ``loops``, ``settings`` and
+``unrolling``.
 """
 
 from collections import Counter, defaultdict

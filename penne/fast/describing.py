@@ -1,6 +1,6 @@
 """A recursion as one kernel: its items and arrays as ``chains`` describes them.
 
-This module imports ``fusing``, ``instructions``, ``chains`` and ``threads``.
+This module imports ``threads``, ``chains``, ``fusing`` and ``instructions``.
 """
 
 from math import prod

@@ -1,9 +1,10 @@
 """The executor that batches.
 
 A graph that is met gets a plan, once it is worth while to make one; graphs that are
-alike share it.  This module imports ``compute``, ``differentiate``, ``faults``,
-``alone``, ``collect``, ``deciding``, ``outline``, ``ragged``, ``recipe``, ``rules`` and
-``strangers``.
+alike share it.  This module imports ``composite``, ``compute``, ``differentiate``,
+``faults``, ``graph``, ``loops``, ``settings``, ``alone``, ``paying``, ``rules``,
+``strangers``, ``collect``, ``deciding``, ``instructions``, ``outline``, ``ragged`` and
+``recipe``.
 """
 
 from collections.abc import Iterator, Sequence

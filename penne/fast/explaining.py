@@ -1,7 +1,8 @@
 """What the fast executor makes of a graph, in words.
 
-This module imports ``collect``, ``deciding``, ``outline``, ``ragged``,
-``recipe``, ``program``, ``recursions``, ``buffers`` and ``store``.
+This module imports ``composite``, ``graph``, ``buffers``, ``store``, ``collect``,
+``deciding``, ``instructions``, ``outline``, ``program``, ``ragged``, ``recipe`` and
+``recursions``.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,8 @@ and its products are those of a vector; by the law of leading axes it would comp
 same from a state for each example.  So it is with the layers and the elementwise ops of
 an undecorated step, whose first state may be of another dtype, or made of constants.
 
-This module imports ``collect`` and ``composite``.
+This module imports ``composite``, ``graph``, ``settings``, ``signature`` and
+``collect``.
 """
 
 from collections import defaultdict

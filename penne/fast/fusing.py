@@ -2,8 +2,9 @@
 
 A group is a run of instructions over one domain, rows x width, none of which waits for
 anything else that waits for the group; the rows of an array that is in no space are all
-its own.  Slices of an array and blocks of one that is joined are columns of that array.
-This module imports ``chains``, ``formulas``, ``order`` and ``instructions``.
+its own.  Slices of an array and blocks of one that is joined are columns of that
+array.  This module imports ``graph``, ``chains``, ``formulas``, ``instructions`` and
+``order``.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence

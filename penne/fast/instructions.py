@@ -17,7 +17,8 @@ added up:
     rest     the gradient of rows with respect to a loss, found by another program
     expand   rows of distinct symbols, for all who have them; ``collapse``: its adjoint
 
-This module imports ``structure``, ``composite`` and ``ops``.
+This module imports ``composite``, ``dtypes``, ``graph``, ``ops``, ``symbols``,
+``collect`` and ``structure``.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,8 @@
 """Compiled kernels: ``bulk`` makes a function of a chain, ``loop`` one of a recursion.
 
 The text of a kernel depends on what is described, never on sizes, so one kernel serves
-all lengths.  This module imports ``settings``, ``chains``, ``helpers``, ``writing`` and
-``store``.
+all lengths.  This module imports ``settings``, ``chains``, ``helpers``, ``store`` and
+``writing``.
 """
 
 from collections.abc import Callable, Iterator

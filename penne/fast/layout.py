@@ -2,8 +2,8 @@
 
 Rows of a recursion stand in the order of their levels, so that a level is a slice;
 within a level longest chains come first, so that what the next level takes is mostly a
-slice too.  This module imports ``collect``, ``structure`` and
-``instructions``.
+slice too.  This module imports ``rows``, ``collect``, ``instructions`` and
+``structure``.
 """
 
 from collections.abc import Callable, Iterable, Sequence

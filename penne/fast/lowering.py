@@ -1,8 +1,9 @@
 """How one instruction computes whole batches with NumPy.
 
 Ops obey the law of leading axes, so their forward serves as it is; some have a better
-way for a batch, or can write to an array that is there.  This module imports
-``instructions``, ``products`` and ``buffers``.
+way for a batch, or can write to an array that is there.  This module imports ``graph``,
+``ops.elementwise``, ``rows``, ``signature``, ``buffers``, ``instructions`` and
+``products``.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,9 @@
 """The order of a program: blocks that run once, and loops that run level by level.
 
-The instructions that feed themselves through rows of other levels are the recursions
-of the graph, and there are few.  Within a level, what a ``take`` reads and what a
-``scatter`` adds to belongs to other levels.  This module imports ``instructions`` and
-``components``.
+The instructions that feed themselves through rows of other levels are the recursions of
+the graph, and there are few.  Within a level, what a ``take`` reads and what a
+``scatter`` adds to belongs to other levels.  This module imports ``adjoint``,
+``components`` and ``instructions``.
 
 After Cavs (Xu et al. 2018, *Cavs: An Efficient Runtime System for Dynamic Neural
 Networks*) and Neubig, Goldberg and Dyer 2017, *On-the-fly Operation Batching in

@@ -1,6 +1,6 @@
 """Weights in the order in which tiles read them; and where the tiles are.
 
-This module imports ``store``, ``tiles`` and ``buffers``.
+This module imports ``tiles``, ``buffers`` and ``store``.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """When kernels pay: once computing without them has taken as long as making them.
 
-This module imports ``chains``, ``kernels`` and ``store``.
+This module imports ``kernels``, ``store`` and ``chains``.
 """
 
 import os

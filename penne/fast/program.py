@@ -1,8 +1,9 @@
 """A program made ready: in order, with what is fused, looped and forgotten.
 
 ``items``: instructions, groups of elementwise ones, and recursions, in an order in
-which they can run.  This module imports ``adjoint``, ``rewriting``, ``order``,
-``fusing``, ``describing``, ``lowering``, ``paying`` and ``kernels``.
+which they can run.  This module imports ``graph``, ``kernels``, ``store``, ``adjoint``,
+``chains``, ``collect``, ``describing``, ``fusing``, ``instructions``, ``lowering``,
+``order``, ``paying``, ``rewriting`` and ``structure``.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -7,7 +7,8 @@ array is its rows along the axis that differs, each of length 1 there.  What is 
 all of them alike is done to rows; what sums over them is a sum of rows, of a wide kind.
 So the lengths are data, as the places of rows are.
 
-This module imports ``collect`` and ``composite``.
+This module imports ``composite``, ``dtypes``, ``graph``, ``settings``, ``signature``,
+``symbols`` and ``collect``.
 """
 
 from collections import defaultdict

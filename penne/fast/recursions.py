@@ -1,7 +1,7 @@
 """Running a recursion: by its kernel, whose rows threads share, or level by level.
 
-This module imports ``program``, ``layout``, ``describing``, ``fusing``, ``chains``,
-``lowering``, ``packing`` and ``threads``.
+This module imports ``rows``, ``threads``, ``chains``, ``describing``, ``fusing``,
+``instructions``, ``layout``, ``lowering``, ``packing`` and ``program``.
 """
 
 from collections.abc import Callable, Iterable, Iterator

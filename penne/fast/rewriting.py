@@ -1,6 +1,6 @@
 """Programs made smaller: other names resolved, products of one factor made one.
 
-This module imports ``instructions`` and ``adjoint``.
+This module imports ``dtypes``, ``graph``, ``adjoint`` and ``instructions``.
 """
 
 from collections import Counter, defaultdict

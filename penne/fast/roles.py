@@ -6,7 +6,8 @@ times has made the k-th of them N times, always in the same order: so they are k
 N rows each, aligned.  Where first steps make fewer, those of the others are told by
 what they are given.
 
-This module imports ``collect``, ``first_steps``, ``structure`` and ``components``.
+This module imports ``graph``, ``collect``, ``components``, ``first_steps`` and
+``structure``.
 """
 
 from collections import defaultdict

@@ -6,8 +6,8 @@ chain, written over what it reads.  The numbers in it are inputs, found anew whe
 rate, t, or what the rule has read of its trainer is another, which is asked before each
 update; so the kernel is the same for all of them.
 
-This module imports ``trainer``, ``chains``, ``formulas``, ``kernels``,
-``store`` and ``paying``.
+This module imports ``optimize.trainer``, ``settings``, ``kernels``, ``store``,
+``chains``, ``formulas`` and ``paying``.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
 """Running a program on the rows of one graph.
 
 With NumPy, instruction by instruction; or, where kernels have been compiled, a group of
-elementwise instructions at once.  This module imports ``program``, ``layout``,
-``lowering``, ``fusing``, ``recursions``, ``buffers``, ``threads`` and ``sums``.
+elementwise instructions at once.  This module imports ``rows``, ``threads``,
+``buffers``, ``chains``, ``fusing``, ``instructions``, ``layout``, ``lowering``,
+``program``, ``recursions`` and ``sums``.
 """
 
 from collections.abc import Callable, Sequence

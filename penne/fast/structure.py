@@ -1,7 +1,8 @@
 """The structure of a graph, which decides its program; and its rows, which do not.
 
 Sentences of other lengths, trees of other shapes and other batches have the same
-structure.  This module imports ``collect`` and ``components``.
+structure.  This module imports ``composite``, ``graph``, ``collect`` and
+``components``.
 """
 
 from collections import Counter

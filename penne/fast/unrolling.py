@@ -4,7 +4,7 @@ What runs as one batch with what, and what waits for what, is then found as for 
 other nodes.  Steps of which nothing is asked are left out.  There are many such nodes,
 and they are made for each new graph: so they are filled in here, not by ``__init__``.
 
-This module imports ``composite``, ``graph`` and ``loops``.
+This module imports ``composite``, ``dtypes``, ``graph`` and ``loops``.
 """
 
 from collections.abc import Iterable, Sequence

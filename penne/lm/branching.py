@@ -7,7 +7,8 @@ before is built twice more, for two rows and for three, and never evaluated.  Wh
 has 2 and 3 along its first axis has rows, then and later; what has one shape is shared,
 as long as no step assigns it anew.
 
-This module imports ``compute``, ``graph``, ``modules``, ``recurrent`` and ``running``.
+This module imports ``compute``, ``graph``, ``recurrent``, ``recurrent.structure`` and
+``running``.
 """
 
 from collections.abc import Sequence

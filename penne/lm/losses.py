@@ -1,6 +1,8 @@
 """What a text costs a model, in nats and bits.
 
-This module imports ``compute``, ``graph``, ``ops`` and ``recurrent``.
+This module imports ``compute``, ``counts``, ``graph``, ``ops``, ``ops.selection``,
+``recurrent``, ``recurrent.structure``, ``recurrent.transducer``, ``grouping`` and
+``running``.
 """
 
 from collections.abc import Iterable, Iterator

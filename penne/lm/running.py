@@ -1,6 +1,7 @@
 """Models run for their outputs alone.
 
-This module imports ``compute``, ``graph``, ``randomness`` and ``recurrent``.
+This module imports ``compute``, ``graph``, ``randomness``, ``recurrent`` and
+``recurrent.transducer``.
 """
 
 from collections.abc import Callable, Iterator, Mapping

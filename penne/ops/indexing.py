@@ -1,6 +1,7 @@
 """Indexing as the user writes it: ``x[...]`` and its kin.
 
-This module imports ``selection``.
+This module imports ``counts``, ``dtypes``, ``graph``, ``settings``, ``signature``,
+``axes``, ``elementwise``, ``selection`` and ``shape``.
 """
 
 from collections.abc import Sequence

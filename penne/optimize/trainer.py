@@ -7,7 +7,8 @@ long as to update them: where the rule is penne's own, their gradient is far fro
 overflow, and NumPy's errors are not set to be raised, they are updated in place, after
 all that can fail.
 
-This module imports ``compute``, ``clipping``, ``limits``, ``modules`` and ``rows``.
+This module imports ``compute``, ``doorway``, ``graph``, ``modules``, ``rows``,
+``clipping`` and ``limits``.
 """
 
 from abc import ABC, abstractmethod

@@ -1,9 +1,9 @@
 """Steps that only some rows of a batch take.
 
-A row that is masked keeps its state, and its output is what it was before (zeros
-before the first).  What stands in the input of a masked row plays no part, not even
-NaN or a symbol out of range.  This module imports ``graph``, ``ops``, ``randomness``
-and ``structure``.
+A row that is masked keeps its state, and its output is what it was before (zeros before
+the first).  What stands in the input of a masked row plays no part, not even NaN or a
+symbol out of range.  This module imports ``graph``, ``ops``, ``randomness``,
+``signature`` and ``structure``.
 """
 
 from collections import deque

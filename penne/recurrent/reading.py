@@ -7,8 +7,8 @@ given, goes into a known step.  What is being traced, and what ``debug()`` recor
 lines of, is built step by step, and so is what has one transducer with a state in two
 places, or reads an iterator: its next input may be made of the state now.
 
-This module imports ``loops``, ``tracing``, ``modules``, ``graph``, ``ops`` and
-``places``.
+This module imports ``composite``, ``counts``, ``dtypes``, ``graph``, ``loops``,
+``modules``, ``places``, ``settings`` and ``tracing``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

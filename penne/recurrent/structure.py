@@ -1,6 +1,6 @@
 """States and outputs of any form: what lists, tuples and dicts hold, at any depth.
 
-This module imports ``graph`` and ``ops``.
+This module imports ``dtypes``, ``graph`` and ``ops``.
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """The executor that batches, for graphs of any size.
 
-This module imports ``fast``.
+This module imports ``compute``, ``doorway``, ``fast.deciding`` and ``fast.executor``.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Gradients by finite differences, to check those of the rules.
 
-This module imports ``calls`` and ``compute``.
+This module imports ``calls``, ``compute``, ``graph`` and ``randomness``.
 """
 
 from typing import Any

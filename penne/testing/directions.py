@@ -1,6 +1,6 @@
 """Derivatives of a number along a direction, by differences of its values.
 
-This module imports ``compute``.
+This module imports ``compute``, ``graph`` and ``randomness``.
 """
 
 import warnings

@@ -2,7 +2,7 @@
 
     python -m penne.testing.errors > docs/errors.md
 
-This module imports ``mistakes``.
+This module imports ``operators`` and ``mistakes``.
 """
 
 import contextlib

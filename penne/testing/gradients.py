@@ -1,6 +1,7 @@
 """Is a gradient the derivative?  Asked along random directions, to second order.
 
-This module imports ``directions``, ``rebuilt``, ``differentiate`` and ``compute``.
+This module imports ``composite``, ``compute``, ``differentiate``, ``graph``,
+``modules``, ``ops``, ``randomness``, ``directions`` and ``rebuilt``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@
 
 Each public function of ``numpy`` and ``numpy.linalg`` is there, with a gradient or
 constant to gradients, or is not, with what to write instead.  This module imports
-``operators``.
+``graph`` and ``operators``.
 """
 
 from collections.abc import Callable, Iterator

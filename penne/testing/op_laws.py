@@ -1,6 +1,7 @@
 """The laws of ops and of functions composed of them.
 
-This module imports ``laws``, ``gradients`` and ``tables``.
+This module imports ``composite``, ``compute``, ``graph``, ``ops``, ``signature``,
+``batched``, ``gradients``, ``laws``, ``strategies``, ``tables`` and ``tables.rows``.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -4,7 +4,7 @@ Differences move the numbers of one graph; what was computed of values while it 
 built, by NumPy or ``compute_value``, stays, and nothing of it shows in them.  So the
 graph is built again where numbers have moved, and both are compared there.
 
-This module imports ``compute`` and ``differentiate``.
+This module imports ``compute``, ``differentiate``, ``doorway`` and ``graph``.
 """
 
 from collections.abc import Callable, Sequence

@@ -3,7 +3,8 @@
 A cell whose constructor begins with ``(insize, outsize)`` and takes ``rng=`` is found
 by itself; any other transducer, and a trainer, has a line at the end of this file.
 
-This module imports ``recurrent``, ``optimize``, ``papers`` and ``tables``.
+This module imports ``optimize``, ``recurrent``, ``layers``, ``ops``,
+``optimize.trainer`` and ``papers``.
 """
 
 import inspect

@@ -1,6 +1,7 @@
 """The laws of trainers.
 
-This module imports ``laws``, ``files``, ``layers`` and ``optimize``.
+This module imports ``doorway``, ``files``, ``graph``, ``layers``, ``modules``, ``ops``,
+``optimize.trainer``, ``settings`` and ``laws``.
 """
 
 import tempfile

@@ -1,6 +1,7 @@
 """The laws of transducers.
 
-This module imports ``laws``, ``gradients`` and ``recurrent``.
+This module imports ``compute``, ``doorway``, ``files``, ``graph``, ``layers``, ``ops``,
+``randomness``, ``recurrent``, ``settings``, ``batched``, ``gradients`` and ``laws``.
 """
 
 import copy

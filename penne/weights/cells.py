@@ -1,6 +1,7 @@
 """What the cells of penne are in the terms of other libraries.
 
-This module imports ``layers`` and ``recurrent``.
+This module imports ``graph``, ``layers``, ``modules``, ``ops``, ``recurrent.cells``,
+``recurrent.decoders``, ``recurrent.lstm`` and ``recurrent.unit``.
 """
 
 from collections.abc import Iterator
