@@ -13,7 +13,7 @@ import numpy as np
 
 from .graph import Constant, Expression, Parameter, constant
 from .layers import Layer
-from .modules import Module
+from .modules import Module, check_module
 from .ops import (
     amax,
     asum,
@@ -120,8 +120,7 @@ def L2_cost(module: Module) -> Expression:
     >>> compute_value(L2_cost(layer))
     np.float32(18.0)
     """
-    if not isinstance(module, Module):
-        raise TypeError(f"L2_cost: takes a module, got {type(module).__name__}")
+    check_module("L2_cost", module)
     parts = [part for _, part in module.parts()]
     layers = [part for part in parts if isinstance(part, Layer)]
     found = {w: None for layer in layers for w in layer.weights}

@@ -16,7 +16,7 @@ from .compute import compute_values
 from .differentiate import backpropagate
 from .drawing import key, looks
 from .graph import Constant, Expression, Parameter, topological
-from .modules import Module
+from .modules import Module, check_module
 from .places import place_of
 from .repeats import Repeat, folded
 
@@ -182,9 +182,7 @@ def report_gradients(
     >>> report_gradients(asum(both.used([1.0, 0.0])), both).named("unused")
     ['unused.bias', 'unused.weights.0']
     """
-    if not isinstance(module, Module):
-        kind = type(module).__name__
-        raise TypeError(f"report_gradients: takes a loss and a module, got {kind}")
+    check_module("report_gradients", module, "write report_gradients(loss, module)")
     check_loss("report_gradients", loss)
     names = module.names()
     used = set(topological([loss]))

@@ -20,7 +20,7 @@ from .graph import Expression, Op, Parameter, topological
 from .places import Place, place_of
 
 Values = dict[Expression, Any]
-FEW = 1 << 13  # numbers, of which the place of the largest is found sooner than itself
+FEW = 1 << 13  # up to so many numbers argmax is faster than max
 
 
 class Fault(NamedTuple):

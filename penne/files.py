@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .modules import Module, fitted
+from .modules import Module, check_module, fitted
 from .optimize import Average, Trainer
 
 Array = np.ndarray[Any, Any]
@@ -112,11 +112,7 @@ def load_model(module: Module, path: Place) -> None:
 
 
 def _values(name: str, module: Any) -> dict[str, Array]:
-    if not isinstance(module, Module):
-        raise TypeError(
-            f"{name}: takes a Module, got {type(module).__name__}; "
-            "write save(module, path) and load(path, module)"
-        )
+    check_module(name, module, "write save(module, path) and load(path, module)")
     return {path: p.value for path, p in module.names().items()}
 
 

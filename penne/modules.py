@@ -62,7 +62,8 @@ class Module(metaclass=ModuleType):
         object.__setattr__(self, name, value)
 
     def __setstate__(self, state: Any) -> None:
-        """What a copy holds, or what is unpickled; a transducer's is as known as it."""
+        """Take over what a copy or a pickle holds; a transducer enters ``live``, as its
+        original did."""
         held, slots = state if isinstance(state, tuple) else (state, None)
         vars(self).update(held or {})
         for name, value in (slots or {}).items():
@@ -93,7 +94,7 @@ class Module(metaclass=ModuleType):
     def modules(self) -> "dict[str, Module]":
         """Every module by its attribute path, this one ("") first, each once."""
         found: dict[int, tuple[str, Module]] = {}
-        for path, part in self.parts(_holders):
+        for path, part in self.parts(holders):
             if isinstance(part, Module):
                 found.setdefault(id(part), (path, part))
         return dict(found.values())
@@ -119,8 +120,16 @@ class Module(metaclass=ModuleType):
                 stack.extend((f"{prefix}{k}", v) for k, v in reversed(held))
 
     def settled(self) -> dict[str, Any]:
-        """The attributes that running does not change: all, but of a transducer."""
+        """The attributes that running does not change: all of them; a transducer leaves
+        out its state."""
         return vars(self)
+
+
+def check_module(name: str, module: Any, instead: str = "") -> None:
+    """TypeError for what is no module, saying what to write ``instead``."""
+    if not isinstance(module, Module):
+        told = f"; {instead}" if instead else ""
+        raise TypeError(f"{name}: takes a module, got {type(module).__name__}{told}")
 
 
 HOLDERS = Module, dict, list, tuple  # what may have modules inside
@@ -141,7 +150,8 @@ def _inside(part: Any) -> list[tuple[Any, Any]]:
     return []
 
 
-def _holders(part: Any) -> list[tuple[Any, Any]]:
+def holders(part: Any) -> list[tuple[Any, Any]]:
+    """What in a thing may have modules inside, for ``parts``."""
     return [(k, x) for k, x in _inside(part) if isinstance(x, HOLDERS)]
 
 

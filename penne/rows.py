@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-MANY = 1 << 15  # numbers, of which a sparse product is the faster sum
+MANY = 1 << 15  # from so many numbers on a sparse product is the faster sum
 MOST_COPIED = 1 << 18  # numbers that are copied to lie side by side
 
 

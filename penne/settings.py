@@ -47,7 +47,7 @@ class Switch(Generic[T]):
 
     @property
     def default(self) -> T:
-        """The value of the process: what was set last, and began no block."""
+        """The value of the process: the latest that was set and began no block."""
         return self._default
 
     @default.setter

@@ -80,7 +80,7 @@ class Plan(NamedTuple):
 
 
 class Growing(Plan):
-    """A plan that assigns what was no state: that is to be looked at again."""
+    """A plan that assigns new state, so that the state is to be looked at again."""
 
     def applied(self, inputs: list[Expression]) -> Any:
         """As a plan is."""
@@ -359,8 +359,8 @@ class Trace:
         return found
 
     def _taken_back(self, symbols: list[Symbol], first: int) -> str | None:
-        """Gives back what they had to modules, other than the transducers of the owner,
-        that got what is made of symbols; and says what was wrong with that."""
+        """Takes symbols out of the attributes of modules other than the owner's
+        transducers; says what was wrong where there were any."""
         own, wrong = set(map(id, self.parts)), None
         for other, before in self.read.values():
             for name, value in [] if id(other) in own else list(vars(other).items()):

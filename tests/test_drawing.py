@@ -270,7 +270,7 @@ def test_reports_of_every_shape():
 def test_reports_refuse():
     """What is no module, or no scalar, is refused."""
     p = parameter([1.0, 2.0])
-    with pytest.raises(TypeError, match="takes a loss and a module, got list"):
+    with pytest.raises(TypeError, match="takes a module, got list"):
         report_gradients(asum(p), [p])
     with pytest.raises(ValueError, match="the loss is no scalar"):
         report_gradients(p, Module())

@@ -385,7 +385,7 @@ def test_no_module(path):
     layer = Layer(3, 2)
     for wrong in (lambda: save(str(path), layer), lambda: load(path, [layer])):
         with pytest.raises(
-            TypeError, match=r"takes a Module, got \w+; write save\(mod"
+            TypeError, match=r"takes a module, got \w+; write save\(mod"
         ):
             wrong()
     with pytest.raises(FileNotFoundError):

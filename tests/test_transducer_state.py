@@ -94,7 +94,7 @@ def test_start_from_another_kind():
     with pytest.raises(ValueError, match=r"takes the state \['c', 'h'\].*run it first"):
         r.start_from(LSTM(3, 2))
     other.start()
-    with pytest.raises(TypeError, match="start_from: takes a transducer, got dict"):
+    with pytest.raises(TypeError, match="start_from: takes transducers, got dict"):
         r.start_from({})
     with pytest.raises(ValueError, match=r"the other is in \['h'\]"):
         r.start_from(other)

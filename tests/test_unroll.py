@@ -442,7 +442,7 @@ def test_nothing_to_read(make):
 @pytest.mark.parametrize(
     ("error", "message", "given"),
     [
-        (TypeError, "takes a transducer, got int", {"r": 3}),
+        (TypeError, "takes transducers, got int", {"r": 3}),
         (TypeError, "mask or lengths, got both", {"mask": [1], "lengths": 1}),
         (TypeError, r"mask is an array.*compute it first", {"mask": constant(1.0) * 1}),
         (

@@ -387,7 +387,7 @@ def test_all_names_that_do_not_fit():
 def test_wrong_kinds():
     """What is no module, or no mapping, is an error that says what is taken."""
     for read in (from_torch, from_keras, from_merlin):
-        with pytest.raises(TypeError, match="takes a Module first, got dict"):
+        with pytest.raises(TypeError, match="takes a module, got dict"):
             read({}, {})
     with pytest.raises(TypeError, match="takes a mapping of names to arrays, got list"):
         from_torch(standard(), keras_list("lstm"))

@@ -27,7 +27,7 @@ from .shape import (
 
 Array = np.ndarray[Any, Any]
 Step = tuple[int, int | None, int]
-FEW = 64  # numbers, of which Python finds the largest sooner than NumPy
+FEW = 64  # up to so many numbers Python's min and max are faster than NumPy's
 
 
 # --- slices ---------------------------------------------------------------------------

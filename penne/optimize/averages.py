@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..modules import Module, fitted
+from ..modules import Module, check_module, fitted
 
 Array = np.ndarray[Any, Any]
 
@@ -47,12 +47,8 @@ class Average:
     """
 
     def __init__(self, module: Module, decay: float | None = None):
-        if not isinstance(module, Module):
-            kind = type(module).__name__
-            raise TypeError(
-                f"Average: takes a module, got {kind}; hold it in one: "
-                "m = Module(); m.parts = ..."
-            )
+        held = "hold it in one: m = Module(); m.parts = ..."
+        check_module("Average", module, held)
         if decay is not None and not 0 <= decay < 1:
             raise ValueError(
                 f"Average: decay is at least 0 and below 1, or None, got {decay}"

@@ -22,7 +22,7 @@ from ..counts import is_int
 from ..dtypes import INDEX
 from ..graph import Expression, constant
 from ..loops import Each, Loop, Of, Rows, Source, loop
-from ..modules import HOLDERS, Module, ModuleType
+from ..modules import ModuleType, holders
 from ..places import is_recording
 from ..settings import Cache
 from ..tracing import Cell, Plan, being_traced
@@ -141,26 +141,12 @@ def in_two(owners: Sequence[Any]) -> Any:
     """A transducer that has a state and is part of two of these, or None."""
     seen: set[int] = set()
     for owner in owners:
-        held = _held(owner)
+        held = {id(x): x for _, x in owner.parts(holders)}
         for k in seen & held.keys():
             if hasattr(held[k], "_changed") and held[k]._changed():
                 return held[k]
         seen |= held.keys()
     return None
-
-
-def _held(owner: Any) -> dict[int, Any]:
-    """All modules, lists and the like that ``owner`` is made of."""
-    found: dict[int, Any] = {}
-    waiting = [owner]
-    while waiting:
-        x = waiting.pop()
-        if id(x) not in found:
-            found[id(x)] = x
-            parts = vars(x) if isinstance(x, Module) else x
-            parts = parts.values() if isinstance(parts, dict) else parts
-            waiting += [part for part in parts if isinstance(part, HOLDERS)]
-    return found
 
 
 def _series(inps: Any) -> Series:

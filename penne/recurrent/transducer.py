@@ -71,9 +71,7 @@ class Transducer(Module, metaclass=_Remembering):
 
         Raises ValueError where the other has not the same states, of the same sizes.
         """
-        if not isinstance(other, Transducer):
-            kind = type(other).__name__
-            raise TypeError(f"start_from: takes a transducer, got {kind}")
+        check_transducers("start_from", other)
         self.start()
         own, given = self._memory(), other._memory()
         if own.keys() != given.keys():
@@ -281,7 +279,7 @@ def check_state(name: str, state: Any) -> None:
 
 
 def _is_own(x: Any) -> bool:
-    """Whether a transducer that is made of x does not share it with its copy."""
+    """Whether a copy of a transducer that is made of x gets an x of its own."""
     if isinstance(x, Module):
         return any(isinstance(part, Transducer) for part in x.modules().values())
     return isinstance(x, (list, tuple, dict))

@@ -9,7 +9,7 @@ from ..graph import Expression, constant
 from ..ops import swapaxes
 from .masking import Mask, Reading, repeated, zeros_like
 from .structure import joined, mapped
-from .transducer import Transducer, check_state
+from .transducer import Transducer, check_state, check_transducers
 
 State = Mapping[str, Any]
 
@@ -69,8 +69,7 @@ def unroll(
     >>> compute_value(outputs).ravel().tolist(), compute_value(last).tolist()
     ([10.0, 20.0, 20.0], [[20.0]])
     """
-    if not isinstance(r, Transducer):
-        raise TypeError(f"unroll: takes a transducer, got {type(r).__name__}")
+    check_transducers("unroll", r)
     array = isinstance(inputs, (np.ndarray, Expression))
     steps = _time_first(inputs, time_major) if array else _listed(inputs, time_major)
     masks = _masks(steps, mask, lengths, time_major)

@@ -118,12 +118,6 @@ def arrays(name: str, module: Module, layout: Layout) -> dict[str, Array]:
     return {key: np.array(block.array()) for key, block in layout.items()}
 
 
-def check_module(name: str, module: Any) -> None:
-    """TypeError for what is no module."""
-    if not isinstance(module, Module):
-        raise TypeError(f"{name}: takes a Module first, got {type(module).__name__}")
-
-
 def check_mapping(name: str, weights: Any) -> None:
     """TypeError for what is no mapping of names to arrays."""
     if not isinstance(weights, Mapping):

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..layers import Layer
-from ..modules import Module
-from .blocks import Again, Array, Block, arrays, check_module, filled, named
+from ..modules import Module, check_module
+from .blocks import Again, Array, Block, arrays, filled, named
 from .cells import (
     biases,
     check_inputs,

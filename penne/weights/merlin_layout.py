@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..layers import Layer
-from ..modules import Module
+from ..modules import Module, check_module
 from ..ops import tanh
 from ..recurrent.decoders import Decoder, VanillaRNNDecoder
 from ..recurrent.variants import RecurrentOutput, SimplifiedGRU
-from .blocks import Array, Block, arrays, check_module, filled, named
+from .blocks import Array, Block, arrays, filled, named
 from .cells import check_inputs, is_gru, is_simple, kinds, parts, plain_lstm
 
 LETTERS = {

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..layers import Layer
-from ..modules import Module
+from ..modules import Module, check_module
 from ..ops import rectify, tanh
 from ..recurrent.composition import Bidirectional
 from ..recurrent.transducer import Map, Stack
-from .blocks import Again, Array, Block, arrays, check_mapping, check_module, filled
+from .blocks import Again, Array, Block, arrays, check_mapping, filled
 from .cells import (
     biases,
     check_inputs,
