@@ -44,12 +44,13 @@ GROUPS = {
 }
 TESTS = [
     "averages", "breadth", "cells", "check_gradient", "checkpointing", "clipping",
-    "composition", "debugging", "docstrings", "dtypes", "errors", "expressions",
-    "family", "family_facts", "fast", "files", "gradients", "indexing", "laws",
-    "layers", "loops", "machine", "merlin", "modules", "op_laws", "ops", "ops_in_cells",
-    "own_ops", "plain", "random_graphs", "robustness", "scan", "schedules", "tracing",
-    "trainer_failures", "trainer_laws", "trainer_state", "trainers", "transducer_laws",
-    "transducer_state", "transducers", "unroll", "weights",
+    "composition", "copies", "debugging", "docstrings", "dtypes", "errors",
+    "expressions", "family", "family_facts", "fast", "feedback", "files", "gradients",
+    "indexing", "laws", "layers", "loops", "machine", "merlin", "modules", "op_laws",
+    "ops", "ops_in_cells", "own_ops", "plain", "random_graphs", "robustness", "scan",
+    "schedules", "tracing", "trainer_failures", "trainer_laws", "trainer_state",
+    "trainers", "transducer_laws", "transducer_state", "transducers", "unroll",
+    "weights",
 ]  # fmt: skip
 
 
