@@ -44,7 +44,7 @@ GROUPS = {
 }
 TESTS = [
     "averages", "breadth", "cells", "check_gradient", "checkpointing", "clipping",
-    "composition", "copies", "debugging", "docstrings", "dtypes", "errors",
+    "composition", "copies", "debugging", "docstrings", "dropout", "dtypes", "errors",
     "expressions", "family", "family_facts", "fast", "feedback", "files", "gradients",
     "indexing", "laws", "layers", "loops", "machine", "merlin", "modules", "op_laws",
     "ops", "ops_in_cells", "own_ops", "plain", "random_graphs", "robustness", "scan",
