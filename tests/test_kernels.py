@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
-from chains import FUNCTIONS, SPECIAL
-from chains import run as _run
+from chains import FUNCTIONS, SPECIAL, run
 
 from penne.fast import formulas, kernels
 from penne.fast.chains import FEATURE, FULL, ROW, SCALAR, Chain, Input, Step
@@ -159,7 +158,7 @@ def _check(chain, seed, function=None, pad=0):
     rng = np.random.default_rng(seed)
     arrays = [_array(rng, *x) for x in chain.inputs]
     if _stable(chain, arrays):
-        got = _run(chain, arrays, 0, 5, function, pad)
+        got = run(chain, arrays, 0, 5, function, pad)
         _assert_close(chain, got, _twin(chain, arrays))
 
 
@@ -197,7 +196,7 @@ def test_powers_are_numpys(p, dtype):
         exponent = exponent.astype(dtype)
         with np.errstate(all="ignore"):
             expected = np.power(x, exponent)
-        (got,) = _run(chain, [x, exponent], 0, 1)
+        (got,) = run(chain, [x, exponent], 0, 1)
         np.testing.assert_allclose(got, expected, rtol=1e-6)
         zero = expected == 0
         np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(expected[zero]))
@@ -234,7 +233,7 @@ def test_only_some_rows_are_computed():
     chain = _softmax()
     arrays = [_array(rng, *x) for x in chain.inputs]
     expected = _twin(chain, arrays)
-    for y, e in zip(_run(chain, arrays, 2, 4), expected):
+    for y, e in zip(run(chain, arrays, 2, 4), expected):
         e = e.reshape(len(e), -1)[2:4]
         np.testing.assert_allclose(y.reshape(len(y), -1)[2:4], e, rtol=1e-5)
         assert not y[:2].any()
@@ -246,7 +245,7 @@ def test_row_without_hope():
     steps = tuple(Step(op, (0,), ROW, "float64") for op in ops)
     chain = Chain((Input(FULL, "float64"),), steps, (1, 2, 3))
     x = np.array([[-np.inf, -np.inf], [np.nan, 1.0], [1.0, -np.nan], [np.inf, 2.0]])
-    got = np.array(_run(chain, [x], 0, 4))
+    got = np.array(run(chain, [x], 0, 4))
     expected = [
         [-np.inf, np.nan, np.nan, np.inf],
         [-np.inf, np.nan, np.nan, np.inf],
@@ -259,7 +258,7 @@ def test_read_only_inputs_are_no_new_kernel():
     """One kernel takes inputs that may be written and inputs that may not."""
     chain = _softmax()
     arrays = [np.ones(SHAPES[x.kind], x.dtype) for x in chain.inputs]
-    first = _run(chain, arrays, 0, 5)
+    first = run(chain, arrays, 0, 5)
     made = kernels._kernels.made
     frozen = bulk(chain)
     x = arrays[0].copy()
@@ -292,4 +291,4 @@ def test_other_types_are_refused():
     """An array of another dtype raises TypeError; nothing is compiled for it."""
     arrays = [np.ones(SHAPES[x.kind], "float64") for x in _softmax().inputs]
     with pytest.raises(TypeError):
-        _run(_softmax(), arrays, 0, 5)
+        run(_softmax(), arrays, 0, 5)

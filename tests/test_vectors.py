@@ -5,8 +5,7 @@ import pytest
 from fixtures import compiled, kernels_apart  # noqa: F401  # for every test here
 
 pytest.importorskip("numba")
-from chains import FUNCTIONS, SPECIAL
-from chains import run as _run
+from chains import FUNCTIONS, SPECIAL, run
 
 from penne.fast import vectors
 from penne.fast.chains import FULL, Chain, Input, Step
@@ -56,7 +55,7 @@ def test_compiled_functions_are_the_plain_ones(dtype):
     x = _numbers(dtype)[:, None]
     steps = tuple(Step(name, (0,), FULL, dtype) for name in FUNCTIONS)
     chain = Chain((Input(FULL, dtype),), steps, tuple(range(1, len(steps) + 1)))
-    for name, y in zip(FUNCTIONS, _run(chain, [x], 0, len(x))):
+    for name, y in zip(FUNCTIONS, run(chain, [x], 0, len(x))):
         plain = vectors.plain(f"{name}_{dtype}")(x)
         many = 8 * np.finfo(dtype).eps
         np.testing.assert_allclose(y, plain, rtol=many, atol=np.finfo(dtype).tiny)
