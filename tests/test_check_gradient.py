@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from fixtures import registries  # noqa: F401  # for every test here
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import penne
 from penne import (
@@ -22,6 +24,7 @@ from penne.differentiate import Pending
 from penne.graph import OPS
 from penne.ops.sorting import median
 from penne.testing import WrongGradient, check_gradient
+from penne.testing.gradients import NothingChecked
 
 outer, matvec = OPS["outer"], OPS["matvec"]
 X = [0.3, -0.7, 1.1]
@@ -398,6 +401,59 @@ def test_what_cancels_is_not_wrong(f):
     logits = [[0, 30], [0, 300], [3, 4, 30], [-50, 50, 0, 1]]
     for x in [*logits, *(k * rng.normal(size=5) for k in (10, 20, 50, 100))]:
         check_gradient(f, np.array(x, float))
+
+
+def cube(first, second):
+    """The cube, its first and its second derivative by these factors too large."""
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * slope(x) * first,))
+    def own_cube(x):
+        return x**3
+
+    @penne.op("()->()", gradient=lambda g, y, x: (g * 6 * x * second,))
+    def slope(x):
+        return 3 * x**2
+
+    return own_cube
+
+
+BESIDE = {
+    "masked": lambda y, c: penne.where(some, y, c),
+    "joined": lambda y, c: penne.concatenate([y, np.full(1, c)]),
+    "another output": lambda y, c: [y, penne.constant(np.full(2, c))],
+    "multiplied": lambda y, c: y * np.array([1.0, 1.0, 0.0]) + c * np.eye(3)[2],
+    "added": lambda y, c: y + c,
+}
+
+
+@given(
+    st.sampled_from(sorted(BESIDE)),
+    st.floats(0, 150).map(lambda digits: 10.0**digits) | st.just(0.0),
+    st.sampled_from([(1, 0), (1, -1), (1, 2), (0, 1), (-1, 1), (1, 1)]),
+    st.booleans(),
+)
+@example("masked", 1e9, (1, 0), False)
+@example("joined", 1e30, (1, 0), True)
+@example("added", 1e30, (-1, 1), False)
+@settings(max_examples=60, deadline=None)
+def test_constants_hide_nothing(how, size, factors, float32):
+    """A wrong derivative beside a constant of any size is found, or counted as skipped;
+    where no number of the outputs is made of both, a wrong second one is found."""
+    if float32:
+        size = min(size, 1e18)
+    f, c, skipped = cube(*factors), -size, 0
+    with np.errstate(all="ignore"):
+        try:
+            skipped = check_gradient(
+                lambda x: BESIDE[how](f(x), c), [0.3, 0.7, -1.2], float32=float32
+            ).skipped
+        except WrongGradient:
+            assert factors != (1, 1)
+        except NothingChecked:
+            skipped = True
+        else:
+            assert skipped or factors == (1, 1)
+    assert not skipped or how == "added" or factors[0] != 1
 
 
 def test_what_rounding_hides_is_not_checked():

@@ -110,6 +110,7 @@ ORDER = [
     "lm",
     "testing.directions",
     "testing.differences",
+    "testing.elsewhere",
     "testing.rebuilt",
     "testing.gradients",
     "fast.threads",
