@@ -125,3 +125,43 @@ def test_shared_gates():
     bias = r.input_gate.bias.value.copy()
     from_torch(r, written)
     np.testing.assert_array_equal(r.input_gate.bias.value, bias + 0.5)
+
+
+def beside_a_gru(library, order, gate):
+    """A GRU and what has but one bias in the library, or two there, that is the one of
+    a gate of the GRU; in this order."""
+    r = GRU(3, 3, **GRU_OF_TORCH)
+    if library == "keras":
+        other = Layer(3, 3)
+        other.bias, layer = r.gates[gate].bias, Map(other)
+    else:
+        layer = Simple(3, 3)
+        layer.layer.bias = r.gates[gate].bias
+    return Stack(*[r, layer][::order])
+
+
+@pytest.mark.parametrize("library", ["keras", "torch"])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("gate", ["update_gate", "reset_gate", "input_layer"])
+def test_bias_shared_with_another(library, order, gate):
+    """The bias that two parts share is read in each as what that part adds up, in
+    whichever order they stand."""
+    to, back = LIBRARIES[library]
+    r = beside_a_gru(library, order, gate)
+    rng = np.random.default_rng(0)
+    for p in r.parameters().values():
+        p.value = rng.integers(-9, 9, p.shape)
+    expected, written = values(r), to(r)
+    if library == "keras":
+        (key,) = [key for key, x in written.items() if x.shape == (2, 9)]
+        part = np.repeat([0.25, -0.5, 0], 3)
+        written[key] = written[key] + np.array([part, -part])
+    else:
+        for key in [key for key in written if key.startswith("bias_ih")]:
+            part = np.repeat([0.25, -0.5, 0][: written[key].size // 3], 3)
+            written[key] = written[key] - part
+            written[key.replace("_ih", "_hh")] += part
+    for p in r.parameters().values():
+        p.value = p.value + 1
+    back(r, written)
+    assert_values(r, expected)

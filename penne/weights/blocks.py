@@ -15,12 +15,14 @@ Array = np.ndarray[Any, Any]
 
 
 class Again(NamedTuple):
-    """A place whose content is added to that of a parameter; written as zeros.
+    """A place whose content is added to what stands for a parameter in the array of
+    the name ``to``; written as zeros.
 
     Where one library has two vectors that are only ever added up, and penne one.
     """
 
     parameter: Parameter
+    to: str
 
 
 Place = Parameter | Again
@@ -81,18 +83,19 @@ def _by_parameter(
     layout: Layout, given: Mapping[str, Array]
 ) -> dict[Parameter, list[tuple[str, Array]]]:
     """For each parameter the places where it stands, with what is given for it there:
-    the first with what stands where it is again, the second with the second."""
+    the first of an array with the first that is added to that array, and so on."""
     own: dict[Parameter, list[tuple[str, Array]]] = {}
-    again: dict[Parameter, list[Array]] = {}
+    again: dict[Again, list[Array]] = {}
     for key, array in given.items():
         for place, piece in layout[key].pieces(array):
             if isinstance(place, Again):
-                again.setdefault(place.parameter, []).append(piece)
+                again.setdefault(place, []).append(piece)
             else:
                 own.setdefault(place, []).append((key, piece))
-    for p, pieces in again.items():
-        for k, (piece, (key, first)) in enumerate(zip(pieces, own[p])):
-            own[p][k] = key, first + piece
+    for (p, to), pieces in again.items():
+        places = [k for k, (key, _) in enumerate(own[p]) if key == to]
+        for k, piece in zip(places, pieces):
+            own[p][k] = to, own[p][k][1] + piece
     return own
 
 

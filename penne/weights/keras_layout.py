@@ -74,8 +74,9 @@ def layout(name: str, module: Module) -> dict[str, Block]:
     found: dict[str, Block] = {}
     for path, part in parts(module):
         check_inputs(name, "Keras", part)
-        own = _dense(part) if isinstance(part, Layer) else _cell(name, part)
-        found |= {f"{path}.{key}" if path else key: x for key, x in own.items()}
+        at = f"{path}." if path else ""
+        own = _dense(part) if isinstance(part, Layer) else _cell(name, part, at)
+        found |= {at + key: x for key, x in own.items()}
     return found
 
 
@@ -87,7 +88,7 @@ def _dense(layer: Layer) -> dict[str, Block]:
     return {"embeddings" if lookup else "kernel": kernel}
 
 
-def _cell(name: str, part: Module) -> dict[str, Block]:
+def _cell(name: str, part: Module, at: str) -> dict[str, Block]:
     gates = gates_of(part, _gate_names(name, part))
     found = {
         "kernel": Block(from_x(part, gates)),
@@ -96,7 +97,8 @@ def _cell(name: str, part: Module) -> dict[str, Block]:
     if own := biases(gates):
         rows: list[Any] = [own]
         if is_gru(part, "after", "keep", True):
-            rows += [[*map(Again, own[:-1]), vars(part)["recurrent_bias"]]]
+            first = [Again(b, f"{at}bias") for b in own[:-1]]
+            rows += [[*first, vars(part)["recurrent_bias"]]]
         found["bias"] = Block(rows)
     return found
 

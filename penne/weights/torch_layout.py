@@ -116,7 +116,7 @@ def _cell(name: str, part: Module, suffix: str) -> dict[str, Block]:
         f"weight_hh{suffix}": Block(from_h(part, gates), turned=True),
     }
     if both := biases(gates):
-        second: list[Any] = [Again(b) for b in both]
+        second: list[Any] = [Again(b, f"bias_ih{suffix}") for b in both]
         if is_gru(part, "after", "keep", True):
             second[-1] = vars(part)["recurrent_bias"]
         found[f"bias_ih{suffix}"] = Block([both])
