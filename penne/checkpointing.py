@@ -48,6 +48,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     state that ``f`` assigns to transducers comes out of the segment.  Segments may
     stand in segments.  Segments of the same steps and shapes are one op.
 
+    A gradient that also asks for one of several outputs of a segment keeps what all
+    segments compute, and computes nothing again.  A gradient of another gradient, for
+    which such an output was not asked, takes it as fixed where it is computed again:
+    ask for it in the first, ``gradient(loss, [w, y])``.
+
     >>> from penne import compute_gradients, compute_value, parameter, tanh
     >>> w = parameter([0.5])
     >>> @checkpoint

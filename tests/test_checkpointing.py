@@ -313,6 +313,27 @@ def test_gradient_of_gradient():
     same(curvature(identity), curvature(checkpoint))
 
 
+@pytest.mark.parametrize("asked", [slice(0, 1), slice(1, 2), slice(0, 2)])
+def test_second_by_an_output(asked):
+    """What has been asked for an output of a segment has gradients with respect to all
+    of them, and nothing of it is computed again."""
+    w, p = parameter(np.array([0.3, -0.7])), parameter(np.array([0.5, 0.2]))
+    found = []
+
+    def f():
+        inner = tanh(w * p)
+        return inner, inner**3
+
+    for wrap in (identity, checkpoint):
+        y, z = wrap(f)()
+        first = gradient(asum(z**2), [w, *[y, z][asked]])
+        assert "recompute" not in {x.op.name for x in topological(first) if x.op}
+        loss = sum(asum(g**2) for g in first)
+        found.append([compute_value(g) for g in gradient(loss, [w, p, y, z])])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_what_is_reached():
     """A loss of one of several results reaches what that one is made of: nothing else
     is decayed; and the gradient of its gradient is as without."""
