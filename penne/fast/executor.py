@@ -1,10 +1,10 @@
 """The executor that batches.
 
 A graph that is met gets a plan, once it is worth while to make one; graphs that are
-alike share it.  This module imports ``composite``, ``compute``, ``differentiate``,
-``faults``, ``graph``, ``loops``, ``settings``, ``alone``, ``paying``, ``rules``,
-``strangers``, ``collect``, ``deciding``, ``instructions``, ``outline``, ``ragged`` and
-``recipe``.
+alike share it.  This module imports ``calls``, ``composite``, ``compute``,
+``differentiate``, ``faults``, ``graph``, ``loops``, ``settings``, ``alone``,
+``paying``, ``rules``, ``strangers``, ``collect``, ``deciding``, ``instructions``,
+``outline``, ``ragged`` and ``recipe``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..calls import check_loss
 from ..composite import Composite
 from ..compute import PLAIN, Plain, Values
 from ..differentiate import check_reached, differentiate
@@ -74,7 +75,8 @@ class Fast(Plain):
         self, loss: Expression, sparse: bool, values: Values | None
     ) -> tuple[Any, dict[Any, Any]]:
         """As ``Plain.gradients``."""
-        if values or not _is_loss(loss):
+        check_loss("gradient", loss)
+        if values:
             return super().gradients(loss, sparse, values)
         recipe = _recipes.get(loss) if values is None else None
         if recipe is None:
@@ -99,11 +101,6 @@ class Fast(Plain):
 
 
 FAST = Fast()
-
-
-def _is_loss(loss: Any) -> bool:
-    """Whether there are gradients of it; else ``Plain`` says why there are none."""
-    return isinstance(loss, Expression) and not loss.shape and loss.floating
 
 
 def _gradient_recipe(loss: Expression, keep: bool) -> Recipe | None:

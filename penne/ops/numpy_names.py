@@ -214,23 +214,21 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Expression:
 
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
     """x sorted, which is partitioned at any place."""
-    y = sort(x, axis)
-    _check_places("partition", kth, y.shape[-1 if axis is None else axis])
-    return y
+    return _with_places("partition", sort(x, axis), kth, axis)
 
 
 def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Expression:
     """``argsort``; constant to gradients."""
-    y = argsort(x, axis)
-    _check_places("argpartition", kth, y.shape[-1 if axis is None else axis])
-    return y
+    return _with_places("argpartition", argsort(x, axis), kth, axis)
 
 
-def _check_places(name: str, kth: Any, n: int) -> None:
-    """Raise TypeError, ValueError for what is no place among n."""
+def _with_places(name: str, y: Expression, kth: Any, axis: int | None) -> Expression:
+    """y, or TypeError, ValueError where there is no place ``kth`` along ``axis``."""
+    n = y.shape[-1 if axis is None else axis]
     for k in np.ravel(np.asarray(kth, object)):
         if n and not -n <= whole(name, "kth", k) < n:
             raise ValueError(f"{name}: kth is of {-n} to {n - 1}, got {k}")
+    return y
 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Expression:
